@@ -1,0 +1,3 @@
+"""Neural architecture search for efficient video networks."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,248 @@
+"""A genotype: the description of one network without holes, every default written out.
+
+It is checked section by section, and equal sections are checked once (a search meets the same stage
+thousands of times). `to_yaml(load(path))` is the canonical form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictBool, field_validator
+
+from nas import strict_yaml
+from nas.blocks import Place  # noqa: F401  (importing the package registers the built-in blocks)
+from nas.blocks.registry import OPERATORS, Block, Operator, plain
+from nas.errors import NasError, nearest
+from nas.frozen import FrozenMap, freeze, thaw
+from nas.layers import ONES
+from nas.schema import Count, SchemaError, Settings, Triple, dotted, validate
+
+SCHEMA = 1
+
+
+class Clip(Settings):
+    """The clip at which costs and budgets are counted."""
+
+    # number of frames
+    frames: Count = 8
+    # height and width, in pixels
+    size: Count = 224
+
+    def __str__(self) -> str:
+        return f"{self.frames}x{self.size}x{self.size}"
+
+
+class Pool(Settings):
+    """A max pooling."""
+
+    kernel: Triple = (1, 3, 3)
+    stride: Triple = (1, 2, 2)
+
+
+class Stem(Settings):
+    """The first convolution, its norm and ReLU, and the pooling behind them."""
+
+    # output channels
+    width: Count = 64
+    # the conv operator, from 3 channels to the width
+    conv: Operator = OPERATORS.parse({"kind": "dense", "kernel": (3, 7, 7)})
+    stride: Triple = (1, 2, 2)
+    # null: no pooling
+    pool: Pool | None = Pool()
+
+
+class Stage(Settings):
+    """Blocks of one width; the first one carries the stride."""
+
+    # number of blocks
+    depth: Count
+    # channels inside a block (a bottleneck's output is wider by its expansion)
+    width: Count
+    # stride of the first block (t, h, w)
+    stride: Triple = ONES
+    # every block of the stage
+    block: Block
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.depth, self.width, self.stride, self.block))
+
+
+class Deflation(Settings):
+    """Which of the spatiotemporal layers stay 3D; the others have temporal kernel size 1 and keep their stride."""
+
+    # all, a number of layers, or a share of them such as 50% (rounded half up)
+    keep: Literal["all"] | Annotated[int, Field(ge=0, strict=True)] | str = "all"
+    # the end of the network at which they stay: top (last layers) or bottom (first layers)
+    end: Literal["top", "bottom"] = "top"
+
+    @field_validator("keep")
+    @classmethod
+    def _share(cls, keep: Any) -> Any:
+        if isinstance(keep, str) and keep != "all":
+            digits = keep.removesuffix("%")
+            if digits == keep or not digits.isdigit() or int(digits) > 100:
+                raise ValueError("use all, a number of layers, or a share such as 50%")
+        return keep
+
+    def count(self, layers: int) -> int:
+        """How many of `layers` stay 3D; raises NasError when there are fewer than asked for.
+
+        >>> Deflation(keep="50%").count(17)
+        9
+        """
+        if self.keep == "all":
+            return layers
+        if isinstance(self.keep, str):
+            return (2 * layers * int(self.keep[:-1]) + 100) // 200
+        if self.keep > layers:
+            raise NasError(
+                f"deflation.keep = {self.keep} is more than the {layers} spatiotemporal layers of this network",
+                fix=f"use 0 to {layers}, a share such as 50%, or all",
+            )
+        return self.keep
+
+
+class Exact(Settings):
+    """Exact integers that the network must give at one clip; a test holds them."""
+
+    frames: Count
+    size: Count
+    conv_macs: Count
+    linear_macs: Count
+    weights: Count
+    params: Count
+    interactions: Count
+
+
+class Published(Settings):
+    """What a paper printed about the network: facts to compare with, never to tune to."""
+
+    source: str
+    dataset: str = ""
+    frames: Count | None = None
+    size: Count | None = None
+    # number of views (clips x crops) averaged in testing
+    views: Count | None = None
+    # percent
+    top1: float | None = None
+    top5: float | None = None
+    # 10^9 multiply-accumulates for one clip, as printed
+    gflops: float | None = None
+    mparams: float | None = None
+    ginteractions: float | None = None
+    pretrained: str = ""
+    note: str = ""
+
+
+class Genotype(Settings):
+    """One network, fully described."""
+
+    # schema version of the file
+    nas: Literal[1] = SCHEMA
+    name: str = ""
+    input: Clip = Clip()
+    # number of classes
+    classes: Count = 400
+    stem: Stem = Stem()
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    deflation: Deflation = Deflation()
+    # inference-time facts that carry no cost
+    exact: tuple[Exact, ...] = ()
+    published: tuple[Published, ...] = ()
+
+
+def parse(tree: Any) -> Genotype:
+    """A genotype from plain (or frozen) data; raises SchemaError with the path of what does not fit."""
+    tree = freeze(tree)
+    if not isinstance(tree, FrozenMap):
+        raise SchemaError("a genotype is a map", fix=f"its keys are {' '.join(Genotype.model_fields)}")
+    tree = _upgraded(tree)
+    sections = {}
+    for key, value in tree:
+        if key not in Genotype.model_fields:
+            raise SchemaError(f"the key '{key}' is unknown", path=(key,), fix=nearest(key, Genotype.model_fields))
+        sections[key] = _stages(value) if key == "stages" else _section(key, value)
+    if "stages" not in sections:
+        raise SchemaError("the key 'stages' is missing", fix="add stages: [{depth: ..., width: ..., block: ...}]")
+    return Genotype.model_construct(**sections)
+
+
+def load(path) -> Genotype:
+    """Read a genotype file; errors name file and line."""
+    item = strict_yaml.read(path)
+    return located(lambda: parse(strict_yaml.plain(item)), item, str(path))
+
+
+def located(make: Callable[[], Any], item: strict_yaml.Item, name: str) -> Any:
+    """Run `make`, and say file, line and path of what it finds wrong in `item`."""
+    try:
+        return make()
+    except SchemaError as error:
+        line = strict_yaml.line_of(item, error.path)
+        below = f"{dotted(error.path)}: " if error.path else ""
+        raise NasError(below + error.problem, where=f"{name}:{line}", fix=error.fix) from None
+
+
+def to_plain(genotype: Genotype) -> dict[str, Any]:
+    """The canonical form: plain data in a fixed order with every default (facts only where there are some)."""
+    written = plain(genotype)
+    return {key: value for key, value in written.items() if value or key not in ("name", "exact", "published")}
+
+
+def to_yaml(genotype: Genotype) -> str:
+    """The canonical form as YAML text."""
+    return strict_yaml.dump(to_plain(genotype))
+
+
+def _stages(value: Any) -> tuple[Stage, ...]:
+    if not isinstance(value, tuple) or isinstance(value, FrozenMap) or not value:
+        raise SchemaError("stages should be a list", path=("stages",), fix="write [{depth, width, block}, ...]")
+    stages = []
+    for number, stage in enumerate(value):
+        try:
+            stages.append(_stage(stage))
+        except SchemaError as error:
+            raise error.below("stages", number) from None
+    return tuple(stages)
+
+
+@lru_cache(maxsize=1 << 16)
+def _stage(value: Any) -> Stage:
+    return validate(Stage, thaw(value))
+
+
+@lru_cache(maxsize=1 << 12)
+def _section(key: str, value: Any) -> Any:
+    if key in _SECTIONS:
+        try:
+            return validate(_SECTIONS[key], thaw(value))
+        except SchemaError as error:
+            raise error.below(key) from None
+    return getattr(validate(Genotype, {"stages": [_PROBE], key: thaw(value)}), key)
+
+
+_SECTIONS = {"input": Clip, "stem": Stem, "deflation": Deflation}
+_PROBE = {"depth": 1, "width": 1, "block": {"kind": "simple"}}
+
+# {from version: function from a tree of that version to one of the next}
+UPGRADES: dict[int, Callable[[FrozenMap], FrozenMap]] = {}
+
+
+def _upgraded(tree: FrozenMap) -> FrozenMap:
+    version = dict(tree).get("nas", SCHEMA)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise SchemaError(f"nas: {version} is no schema version", path=("nas",), fix=f"write nas: {SCHEMA}")
+    if version > SCHEMA:
+        raise SchemaError(
+            f"schema version {version} is newer than this program knows ({SCHEMA})", path=("nas",), fix="update video-nas"
+        )
+    for old in range(version, SCHEMA):
+        tree = UPGRADES[old](tree)
+    return tree
