@@ -19,8 +19,8 @@ def build(genotype: Genotype, *, seed: int | None = None) -> nn.Module:
     """The network of a genotype: float (b, 3, t, h, w) -> class scores (b, classes).
 
     With a `seed` the weights depend on it alone, and torch's global generator is left as it was. The scale
-    of the last norm of every residual body starts at 0 (Goyal et al. 2017), so that a block starts as its
-    shortcut; convolutions start from He's normal distribution by fan-out.
+    of the last norm of every residual body starts at 0, so that a block starts as its
+    shortcut; convolutions start from the Kaiming normal distribution by fan-out.
     """
     module = module_of(network(genotype))
     if seed is not None:

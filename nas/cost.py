@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from nas.genotype import Genotype
 from nas.layers import Act, Conv, Linear, Mean, Node, Norm, Pool, Residual, Seq, Triple
-from nas.network import StageTree, head, pieces
+from nas.network import Piece, head, pieces
 
 Shape = tuple[int, int, int, int]  # (c, t, h, w)
 
@@ -26,10 +26,11 @@ class Field(NamedTuple):
     extent: Triple = (1, 1, 1)
     jump: Triple = (1, 1, 1)
 
-    def then(self, k: Triple, s: Triple) -> Field:
-        """After one more kernel `k` with stride `s`."""
-        extent = tuple(r + (kernel - 1) * j for r, kernel, j in zip(self.extent, k, self.jump, strict=True))
-        return Field(extent, tuple(j * stride for j, stride in zip(self.jump, s, strict=True)))
+    def then(self, after: Field) -> Field:
+        """The field of this followed by `after`; a kernel k with stride s is `Field(k, s)`."""
+        (a, b, c), (i, j, k) = self
+        (d, e, f), (l, m, n) = after
+        return Field((a + (d - 1) * i, b + (e - 1) * j, c + (f - 1) * k), (i * l, j * m, k * n))
 
 
 class Cost(NamedTuple):
@@ -52,7 +53,7 @@ class Cost(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """A fold's value: the cost so far, the shape that leaves, and the receptive field."""
+    """A fold's value: the cost of the tree, the shape that leaves it, and its own field."""
 
     cost: tuple[int, ...]  # the first eight fields of Cost
     shape: Shape
@@ -65,101 +66,114 @@ NOTHING = (0,) * 8
 def cost(genotype: Genotype) -> Cost:
     """The exact cost of a genotype at its own clip.
 
-    >>> cost(load("models/ir-csn-50.yaml")).macs  # doctest: +SKIP
+    >>> cost(genotype.load("models/ir-csn-50.yaml")).macs  # doctest: +SKIP
     10577744384
 
     Raises SchemaError where the genotype does not describe a network.
     """
-    sums, shape, field = NOTHING, (3, genotype.input.frames, genotype.input.size, genotype.input.size), Field()
+    sums, shape, field = NOTHING, _input(genotype), Field()
     for piece in pieces(genotype):
-        counted = _piece(piece, shape, field)
-        sums, shape, field = _add(sums, counted.cost), counted.shape, counted.field
+        counted = _piece(piece, shape)
+        sums, shape, field = _add(sums, counted.cost), counted.shape, field.then(counted.field)
     return Cost(*_add(sums, _head(shape, genotype.classes)), receptive_field=field.extent)
 
 
 def stage_costs(genotype: Genotype) -> list[tuple[str, Cost, Shape]]:
-    """Name, cost and output shape (c, t, h, w) of stem, stages and head, in order."""
-    shape, field, rows = (3, genotype.input.frames, genotype.input.size, genotype.input.size), Field(), []
+    """Name, cost and output shape (c, t, h, w) of stem, stages and head, in order.
+
+    The receptive field of each row is that of the network up to there.
+    """
+    shape, field, rows = _input(genotype), Field(), []
     for number, piece in enumerate(pieces(genotype)):
-        counted = _piece(piece, shape, field)
-        shape, field = counted.shape, counted.field
+        counted = _piece(piece, shape)
+        shape, field = counted.shape, field.then(counted.field)
         name = f"stages.{number - 1}" if number else "stem"
         rows.append((name, Cost(*counted.cost, receptive_field=field.extent), shape))
     last = Cost(*_head(shape, genotype.classes), receptive_field=field.extent)
     return [*rows, ("head", last, (genotype.classes, 1, 1, 1))]
 
 
-def fold(node: Node, shape: Shape, field: Field = Field()) -> Counted:
+def fold(node: Node, shape: Shape) -> Counted:
     """The cost of any tree that a (c, t, h, w) tensor enters.
 
     >>> fold(Conv(4, 4, groups=2), (4, 1, 1, 1)).cost[4]  # interactions, Figure 1 of the CSN paper
     4
     """
     if isinstance(node, Seq):
-        sums = NOTHING
-        for _, child in node.children:
-            counted = fold(child, shape, field)
-            sums, shape, field = _add(sums, counted.cost), counted.shape, counted.field
-        return Counted(sums, shape, field)
+        return _chain([(lambda at, child=child: fold(child, at)) for _, child in node.children], shape)
     if isinstance(node, Residual):
-        return _residual(node, shape, field)
-    return RULES[type(node)](node, shape, field)
+        return _residual(node, shape)
+    return RULES[type(node)](node, shape)
 
 
-def _residual(node: Residual, shape: Shape, field: Field) -> Counted:
-    body = fold(node.body, shape, field)
+def _chain(steps: list, shape: Shape) -> Counted:
+    sums, field = NOTHING, Field()
+    for step in steps:
+        counted = step(shape)
+        sums, shape, field = _add(sums, counted.cost), counted.shape, field.then(counted.field)
+    return Counted(sums, shape, field)
+
+
+def _residual(node: Residual, shape: Shape) -> Counted:
+    body = fold(node.body, shape)
     if node.shortcut is None:
         return body
-    side = fold(node.shortcut, shape, field)
+    side = fold(node.shortcut, shape)
     depth = max(body.cost[7], side.cost[7])
     extent = tuple(map(max, body.field.extent, side.field.extent))
     return Counted((*_add(body.cost, side.cost)[:7], depth), body.shape, Field(extent, body.field.jump))
 
 
-def _conv(node: Conv, shape: Shape, field: Field) -> Counted:
+def _conv(node: Conv, shape: Shape) -> Counted:
     out = (node.c_out, *_out_size(shape, node.kernel, node.stride))
     weights = node.c_out * (node.c_in // node.groups) * prod(node.kernel)
     positions = prod(out[1:])
     seen = node.c_in // node.groups
     interactions = node.c_out * (seen * (seen - 1) // 2)
     sums = (weights * positions, 0, weights, weights, interactions, prod(out), 0, 1)
-    return Counted(sums, out, field.then(node.kernel, node.stride))
+    return Counted(sums, out, Field(node.kernel, node.stride))
 
 
-def _norm(node: Norm, shape: Shape, field: Field) -> Counted:
-    return Counted((0, 0, 2 * node.channels, 0, 0, 0, prod(shape), 0), shape, field)
+def _norm(node: Norm, shape: Shape) -> Counted:
+    return Counted((0, 0, 2 * node.channels, 0, 0, 0, prod(shape), 0), shape, Field())
 
 
-def _act(node: Act, shape: Shape, field: Field) -> Counted:
-    return Counted(NOTHING, shape, field)
+def _act(node: Act, shape: Shape) -> Counted:
+    return Counted(NOTHING, shape, Field())
 
 
-def _pool(node: Pool, shape: Shape, field: Field) -> Counted:
+def _pool(node: Pool, shape: Shape) -> Counted:
     out = (shape[0], *_out_size(shape, node.kernel, node.stride))
-    return Counted(NOTHING, out, field.then(node.kernel, node.stride))
+    return Counted(NOTHING, out, Field(node.kernel, node.stride))
 
 
-def _mean(node: Mean, shape: Shape, field: Field) -> Counted:
-    return Counted(NOTHING, (shape[0], 1, 1, 1), field)
+def _mean(node: Mean, shape: Shape) -> Counted:
+    return Counted(NOTHING, (shape[0], 1, 1, 1), Field())
 
 
-def _linear(node: Linear, shape: Shape, field: Field) -> Counted:
+def _linear(node: Linear, shape: Shape) -> Counted:
     weights = node.c_in * node.c_out
     sums = (0, weights, weights + node.c_out, weights, 0, node.c_out, 0, 1)
-    return Counted(sums, (node.c_out, 1, 1, 1), field)
+    return Counted(sums, (node.c_out, 1, 1, 1), Field())
 
 
 RULES = {Conv: _conv, Norm: _norm, Act: _act, Pool: _pool, Mean: _mean, Linear: _linear}
 
 
 @lru_cache(maxsize=1 << 17)
-def _piece(piece: StageTree, shape: Shape, field: Field) -> Counted:
-    return fold(piece.tree, shape, field)
+def _piece(piece: Piece, shape: Shape) -> Counted:
+    if piece.parts:
+        return _chain([(lambda at, part=part: _piece(part, at)) for part in piece.parts], shape)
+    return fold(piece.tree, shape)
 
 
 @lru_cache(maxsize=1 << 12)
 def _head(shape: Shape, classes: int) -> tuple[int, ...]:
     return fold(head(shape[0], classes), shape).cost
+
+
+def _input(genotype: Genotype) -> Shape:
+    return (3, genotype.input.frames, genotype.input.size, genotype.input.size)
 
 
 def _add(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

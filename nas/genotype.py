@@ -147,15 +147,20 @@ class Genotype(Settings):
     # schema version of the file
     nas: Literal[1] = SCHEMA
     name: str = ""
+    # other names by which it is found
+    also: tuple[str, ...] = ()
     input: Clip = Clip()
     # number of classes
     classes: Count = 400
     stem: Stem = Stem()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     deflation: Deflation = Deflation()
-    # inference-time facts that carry no cost
+    # facts: what the network must cost exactly, and what was printed about it
     exact: tuple[Exact, ...] = ()
     published: tuple[Published, ...] = ()
+
+
+OPTIONAL = ("name", "also", "exact", "published")  # left out of the canonical form when empty
 
 
 def parse(tree: Any) -> Genotype:
@@ -193,7 +198,8 @@ def located(make: Callable[[], Any], item: strict_yaml.Item, name: str) -> Any:
 def to_plain(genotype: Genotype) -> dict[str, Any]:
     """The canonical form: plain data in a fixed order with every default (facts only where there are some)."""
     written = plain(genotype)
-    return {key: value for key, value in written.items() if value or key not in ("name", "exact", "published")}
+    written["published"] = [{k: v for k, v in fact.items() if v not in (None, "")} for fact in written["published"]]
+    return {key: value for key, value in written.items() if value or key not in OPTIONAL}
 
 
 def to_yaml(genotype: Genotype) -> str:

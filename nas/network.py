@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from hashlib import sha256
 
-from nas.blocks.registry import BLOCKS, Place
+from nas.blocks.registry import BLOCKS, Part, Place
 from nas.errors import NasError
 from nas.genotype import Genotype, Stage, Stem
 from nas.layers import ONES, Act, Conv, Linear, Mean, Node, Norm, Pool, Residual, Seq, seq
@@ -18,17 +18,22 @@ from nas.schema import SchemaError
 Flat = tuple[bool, ...]
 
 
-class StageTree:
-    """The blocks of one stage and the channels that leave it; compared by identity, made once per stage."""
+class Piece:
+    """A tree that is made once and compared by identity, with its output channels.
 
-    def __init__(self, tree: Seq):
-        self.tree = tree
-        self.c_out = out_channels(tree, 0)
+    A stage is a piece made of its blocks' pieces: equal blocks are one object, so their cost and digest are
+    worked out once.
+    """
+
+    def __init__(self, tree: Node, c_out: int, parts: tuple[Piece, ...] = ()):
+        self.tree, self.c_out, self.parts = tree, c_out, parts
 
     @cached_property
     def digest(self) -> str:
-        """The tree's digest."""
-        return self.tree.digest
+        """Changes with the tree."""
+        if not self.parts:
+            return self.tree.digest
+        return sha256(",".join(part.digest for part in self.parts).encode()).hexdigest()
 
 
 def network(genotype: Genotype) -> Seq:
@@ -55,13 +60,13 @@ def key(genotype: Genotype) -> str:
     return sha256(",".join([clip, *digests, str(genotype.classes)]).encode()).hexdigest()[:16]
 
 
-def pieces(genotype: Genotype) -> list[StageTree]:
+def pieces(genotype: Genotype) -> list[Piece]:
     """The stem and each stage, deflated as the genotype says; raises SchemaError with the path."""
     flat = flat_layers(genotype)
-    trees = [_located(("stem",), stem_tree, genotype.stem, flat[0])]
+    trees = [_located(("stem",), stem_piece, genotype.stem, flat[0])]
     for number, stage in enumerate(genotype.stages):
         c_in = trees[-1].c_out
-        trees.append(_located(("stages", number), stage_tree, stage, c_in, flat[number + 1]))
+        trees.append(_located(("stages", number), stage_piece, stage, c_in, flat[number + 1]))
     return trees
 
 
@@ -82,26 +87,33 @@ def flat_layers(genotype: Genotype) -> list[Flat]:
 
 
 @lru_cache(maxsize=1 << 16)
-def stage_tree(stage: Stage, c_in: int, flat: Flat) -> StageTree:
+def stage_piece(stage: Stage, c_in: int, flat: Flat) -> Piece:
     """The blocks of a stage, named by their number."""
     slots = BLOCKS.specs[stage.block.kind].layers
-    blocks, stride = [], stage.stride
+    parts, stride = [], stage.stride
     for number in range(stage.depth):
         own = flat[number * slots : (number + 1) * slots] or (False,) * slots
-        tree = stage.block(Place(c_in, stage.width, stride, own))
-        blocks.append((str(number), tree))
-        c_in, stride = out_channels(tree, c_in), ONES
-    return StageTree(Seq(tuple(blocks)))
+        parts.append(block_piece(stage.block, Place(c_in, stage.width, stride, own)))
+        c_in, stride = parts[-1].c_out, ONES
+    tree = Seq(tuple((str(number), part.tree) for number, part in enumerate(parts)))
+    return Piece(tree, c_in, tuple(parts))
+
+
+@lru_cache(maxsize=1 << 16)
+def block_piece(part: Part, place: Place) -> Piece:
+    """One block at its place."""
+    tree = part(place)
+    return Piece(tree, out_channels(tree, place.c_in))
 
 
 @lru_cache(maxsize=1 << 12)
-def stem_tree(stem: Stem, flat: Flat) -> StageTree:
+def stem_piece(stem: Stem, flat: Flat) -> Piece:
     """The stem's convolution, norm, ReLU, and pooling if it has one."""
     conv = stem.conv(3, stem.width, stem.stride, any(flat))
     children = {"conv": conv, "norm": Norm(stem.width), "act": Act()}
     if stem.pool:
         children["pool"] = Pool(stem.pool.kernel, stem.pool.stride)
-    return StageTree(seq(**children))
+    return Piece(seq(**children), stem.width)
 
 
 def head(c_in: int, classes: int) -> Seq:

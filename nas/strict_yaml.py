@@ -105,7 +105,7 @@ def line_of(item: Item, path: tuple[str | int, ...]) -> int:
 
 def dump(value: Any) -> str:
     """Plain data as YAML: keys in the order given, short lists on one line."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=160)
 
 
 def _cause(error: Exception) -> str:

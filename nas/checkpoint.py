@@ -1,0 +1,234 @@
+"""A training run on disk: one safetensors file, without pickle, replaced as a whole or not at all.
+
+The tensors are the weights and the momentum; everything else (which run this is, its curve, the state of
+the loss scaler) is JSON text in the file's metadata. Reading checks first and changes the model last, so
+a file that is cut off, altered, of another network or of a newer schema costs one line and no weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from nas.errors import NasError
+
+SCHEMA = 1
+CHECKPOINT, WEIGHTS = "nas checkpoint", "nas weights"
+RESTART = "delete it to train from the start, or put its backup back"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; `len(curve)` epochs are done.
+
+    `run` says what is trained (settings, clip, seed, data), as plain JSON values; `curve` has one row an
+    epoch; `scaler` is the state of the fp16 loss scaler, empty in other precisions.
+    """
+
+    run: dict
+    curve: list[dict]
+    scaler: dict
+
+
+def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write weights, momentum and `progress` to `path`; whoever kills this finds the previous file.
+
+    >>> save(Path("checkpoint.safetensors"), model, optimizer, Progress(run={}, curve=[], scaler={}))
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
+        if momentum is not None:
+            tensors[f"momentum.{name}"] = momentum
+    write(path, _encode(tensors, CHECKPOINT, asdict(progress)))
+
+
+def peek(path: Path) -> Progress:
+    """The progress in a checkpoint, without reading its tensors."""
+    with _opened(path, CHECKPOINT) as file:
+        return _progress(path, file)
+
+
+def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Put a checkpoint's weights and momentum into `model` and `optimizer`; both may be on any device.
+
+    Raises NasError when the file is damaged, not a checkpoint, of another network or of a newer schema;
+    model and optimizer are then untouched.
+    """
+    with _opened(path, CHECKPOINT) as file:
+        progress, tensors = _progress(path, file), _tensors(path, file)
+    weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+    momentum = {name.removeprefix("momentum."): t for name, t in tensors.items() if name[:5] != "model"}
+    parameters = dict(model.named_parameters())
+    _check_same_network(path, weights, model.state_dict())
+    _check_same_network(path, momentum, {n: parameters[n] for n in momentum if n in parameters})
+    _copy(weights, model.state_dict())
+    for name, tensor in momentum.items():
+        # in the parameter's own memory format, as training would have made it
+        buffer = torch.empty_like(parameters[name]).copy_(tensor)
+        optimizer.state[parameters[name]]["momentum_buffer"] = buffer.detach()
+    return progress
+
+
+def save_weights(path: Path, model: nn.Module, about: Mapping) -> None:
+    """Write the weights alone, under the module's own names; `about` is JSON kept in the metadata."""
+    write(path, _encode(model.state_dict(), WEIGHTS, dict(about)))
+
+
+def load_weights(path: Path, model: nn.Module) -> dict:
+    """Put the weights of a `save_weights` file into `model`; returns what the file says about itself."""
+    with _opened(path, WEIGHTS) as file:
+        about, tensors = _state(path, file), _tensors(path, file)
+    _check_same_network(path, tensors, model.state_dict())
+    _copy(tensors, model.state_dict())
+    return about
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace the file at `path` by `data` in one step: a reader or a crash sees the old or the new file.
+
+    Raises NasError when the folder is full, read-only or gone; the old file is then still there.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        fix = "free some space there, or choose a folder that can be written to"
+        raise NasError(f"cannot be written ({error.strerror})", where=str(path), fix=fix) from error
+
+
+def differences(old: object, new: object, name: str = "") -> list[str]:
+    """What changed between two nests of dicts and lists, a line for each leaf.
+
+    >>> differences({"train": {"epochs": 8}, "seed": 0}, {"train": {"epochs": 12}, "seed": 0})
+    ['train.epochs was 8, is 12']
+    """
+    if isinstance(old, list) and isinstance(new, list):
+        old, new = dict(enumerate(old)), dict(enumerate(new))
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [f"{name} was {old}, is {new}"]
+    found = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        below = f"{name}.{key}" if name else str(key)
+        found += differences(old.get(key, "absent"), new.get(key, "absent"), below)
+    return found
+
+
+def check_same_run(path: Path, old: object, new: object) -> None:
+    """Raise NasError with the difference unless `path` was written for the run that goes on now."""
+    found = differences(old, new)
+    if found:
+        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+        fix = "train into another folder, or delete this one to start again"
+        raise NasError(f"is of another run: {', '.join(found[:4])}{more}", where=str(path), fix=fix)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, not only a crash of this process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _encode(tensors: Mapping[str, Tensor], kind: str, state: dict) -> bytes:
+    # safetensors stores contiguous tensors only; the memory format comes back from the model at loading
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(state)
+    metadata = {"format": kind, "schema": str(SCHEMA), "state": text, "digest": _digest(plain, text)}
+    return safetensors.torch.save(plain, metadata)
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """SHA-256 over names, types, shapes, bytes and state: safetensors itself has no checksum."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(path: Path, kind: str) -> Iterator[safe_open]:
+    """The safetensors file at `path`, known to be of this `kind` and of a schema that can be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            _check_kind(path, file.metadata() or {}, kind)
+            yield file
+    except SafetensorError as error:
+        problem = "is cut off or not a safetensors file"
+        raise NasError(problem, where=str(path), fix=RESTART) from error
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or 'no such file'})"
+        raise NasError(problem, where=str(path), fix="give the path of a file that can be read") from error
+
+
+def _check_kind(path: Path, metadata: Mapping[str, str], kind: str) -> None:
+    if metadata.get("format") != kind:
+        raise NasError(f"is not a {kind} file", where=str(path), fix="give a file that nas wrote")
+    schema = metadata.get("schema", "")
+    if not schema.isdecimal() or "state" not in metadata:
+        raise NasError("its metadata is damaged", where=str(path), fix=RESTART)
+    if int(schema) > SCHEMA:
+        problem = f"was written by a newer nas (schema {schema}; this one reads up to {SCHEMA})"
+        raise NasError(problem, where=str(path), fix="upgrade nas")
+
+
+def _state(path: Path, file: safe_open) -> dict:
+    try:
+        return dict(json.loads(file.metadata()["state"]))
+    except (ValueError, TypeError) as error:
+        raise NasError("its metadata is damaged", where=str(path), fix=RESTART) from error
+
+
+def _progress(path: Path, file: safe_open) -> Progress:
+    state = _state(path, file)
+    kinds = {"run": dict, "curve": list, "scaler": dict}
+    if set(state) != set(kinds) or any(not isinstance(state[key], kind) for key, kind in kinds.items()):
+        raise NasError("its metadata is damaged", where=str(path), fix=RESTART)
+    return Progress(**state)
+
+
+def _tensors(path: Path, file: safe_open) -> dict[str, Tensor]:
+    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    metadata = file.metadata()
+    if metadata.get("digest") != _digest(tensors, metadata["state"]):
+        raise NasError("was altered after it was written", where=str(path), fix=RESTART)
+    return tensors
+
+
+def _check_same_network(path: Path, got: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> None:
+    fix = "load it into the network it was trained as"
+    for name in [*want, *(name for name in got if name not in want)]:
+        if name not in got or name not in want:
+            where = "the network" if name in want else "the file"
+            raise NasError(f"is of another network: only {where} has {name}", where=str(path), fix=fix)
+        ours, theirs = tuple(want[name].shape), tuple(got[name].shape)
+        if ours != theirs:
+            problem = f"is of another network: {name} is {theirs} in the file, {ours} in the network"
+            raise NasError(problem, where=str(path), fix=fix)
+
+
+@torch.no_grad()
+def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+    for name, tensor in target.items():
+        tensor.copy_(source[name])

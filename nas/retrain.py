@@ -1,0 +1,208 @@
+"""Full-size training of one genotype into a folder that can be killed, resumed and carried away.
+
+The folder is its own memory: genotype.yaml says which network, checkpoint.safetensors how far it is and
+with which settings, metrics.json that it is finished. Whatever does not match stops the run; nothing is
+overwritten by another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from torch import nn
+
+import nas
+from nas import checkpoint, train
+from nas import genotype as genotypes
+from nas.build import build
+from nas.cost import cost
+from nas.errors import NasError
+from nas.recipe import ClipSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from nas.data.pack import Pack
+
+LIBRARIES = ("torch", "safetensors", "numpy", "pydantic")
+
+
+def retrain(
+    genotype: genotypes.Genotype,
+    pack: Pack,
+    settings: TrainSettings,
+    clip: ClipSettings,
+    folder: Path,
+    *,
+    seed: int,
+    device: str = "auto",
+    on_epoch: Callable[[dict], None] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+    facts: Mapping | None = None,
+) -> train.Result:
+    """Train `genotype` at its full size into `folder`; the same call again resumes it, or finds it finished.
+
+    >>> retrain(genotype, pack, TrainSettings(epochs=30), ClipSettings(), Path("runs/17"), seed=0)
+    Result(accuracy=0.91, ...)
+
+    Writes genotype.yaml, checkpoint.safetensors (each epoch), best.safetensors (weights of the epoch with
+    the highest validation accuracy), weights.safetensors (of the last epoch), curve.csv and metrics.json,
+    which also keeps `facts`: whatever the caller knows of where the genotype is from, as JSON values.
+    `on_note` is told in one line when a run is resumed or was already finished.
+
+    Raises NasError when the folder belongs to another genotype, settings, seed or data, when another
+    process trains in it, and when network and data do not fit; see also `train.fit`.
+    """
+    note = on_note or (lambda text: None)
+    _check_classes(genotype, pack)
+    with _claimed(folder):
+        run = train.identity(pack, settings, clip, seed)
+        curve = _earlier(folder, genotype, run)
+        if curve and (folder / "metrics.json").exists():
+            note(f"{folder} is finished already: {len(curve)} epochs")
+            return _stored(folder / "metrics.json", curve)
+        if curve:
+            note(f"{folder} goes on after epoch {len(curve)} of {settings.epochs}")
+        model = _built(genotype, seed)
+        checkpoint.write(folder / "genotype.yaml", genotypes.to_yaml(genotype).encode())
+        keeper = _Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
+        path = folder / "checkpoint.safetensors"
+        result = train.fit(
+            model, pack, settings, clip, seed=seed, device=device,
+            on_epoch=keeper.keep, on_step=on_step, checkpoint=path,
+        )  # fmt: skip
+        keeper.finish()
+        _write_json(folder / "metrics.json", _metrics(genotype, pack, run, result, facts or {}))
+        return result
+
+
+class _Keeper:
+    """Writes what each epoch leaves behind besides the checkpoint."""
+
+    def __init__(
+        self, folder: Path, model: nn.Module, curve: list[dict], about: dict, on_epoch: Callable | None
+    ):
+        self.folder, self.model, self.curve, self.about = folder, model, list(curve), about
+        self.on_epoch = on_epoch
+
+    def keep(self, row: dict) -> None:
+        best = max((earlier["val_accuracy"] for earlier in self.curve), default=-1.0)
+        self.curve.append(row)
+        if row["val_accuracy"] > best:
+            self._weights("best.safetensors", row)
+        self._write_curve()
+        if self.on_epoch:
+            self.on_epoch(row)
+
+    def finish(self) -> None:
+        self._weights("weights.safetensors", self.curve[-1])
+        self._write_curve()
+
+    def _weights(self, name: str, row: dict) -> None:
+        about = self.about | {"epoch": row["epoch"], "val_accuracy": row["val_accuracy"]}
+        checkpoint.save_weights(self.folder / name, self.model, about)
+
+    def _write_curve(self) -> None:
+        """All of the curve, so that a row lost in a crash comes back with the next one."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [*self.curve[0], "val_error"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"val_error": 1 - row["val_accuracy"]} for row in self.curve)
+        checkpoint.write(self.folder / "curve.csv", text.getvalue().encode())
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """The folder, made and kept for this process; the claim ends with the process, however it ends."""
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        problem = "another process is training in this folder"
+        raise NasError(problem, where=str(folder), fix="wait for it, or choose another folder") from None
+    except OSError as error:
+        problem = f"cannot be used as a folder ({error.strerror})"
+        raise NasError(problem, where=str(folder), fix="choose a folder that can be written to") from error
+    with lock:
+        yield
+
+
+def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict) -> list[dict]:
+    """The epochs an earlier call left in the folder; raises NasError when they are of another run."""
+    written, saved = folder / "genotype.yaml", folder / "checkpoint.safetensors"
+    if written.exists():
+        there = genotypes.to_plain(genotypes.load(written))
+        checkpoint.check_same_run(written, there, genotypes.to_plain(genotype))
+    if not saved.exists():
+        return []
+    progress = checkpoint.peek(saved)
+    checkpoint.check_same_run(saved, progress.run, run)
+    return progress.curve
+
+
+def _check_classes(genotype: genotypes.Genotype, pack: Pack) -> None:
+    if genotype.classes != len(pack.classes):
+        problem = f"the network has {genotype.classes} classes, the data {len(pack.classes)}"
+        raise NasError(problem, fix=f"set classes: {len(pack.classes)} in the genotype")
+
+
+def _built(genotype: genotypes.Genotype, seed: int) -> nn.Module:
+    """The network, whose parameters are as many as its cost says: what was searched is what is trained."""
+    model = build(genotype, seed=seed)
+    built, counted = sum(p.numel() for p in model.parameters()), cost(genotype).params
+    if built != counted:
+        problem = f"the built network has {built} parameters, its cost says {counted}"
+        raise NasError(problem, fix="report this genotype as a bug")
+    return model
+
+
+def _metrics(
+    genotype: genotypes.Genotype, pack: Pack, run: dict, result: train.Result, facts: Mapping
+) -> dict:
+    """Everything worth knowing of a finished run, as JSON values; costs are of one clip of `costs.clip`."""
+    counted = cost(genotype)
+    best = max(result.curve, key=lambda row: row["val_accuracy"])
+    sizes = {"classes": len(pack.classes), "train": len(pack.train), "val": len(pack.val)}
+    measured = {key: value for key, value in asdict(result).items() if key != "curve"}
+    return {
+        **measured,
+        "top5": result.curve[-1].get("val_top5"),
+        "best": {"epoch": best["epoch"], "accuracy": best["val_accuracy"]},
+        "costs": {**counted._asdict(), "macs": counted.macs, "clip": str(genotype.input)},
+        "train": run["train"],
+        "clip": run["clip"],
+        "seed": run["seed"],
+        "data": {"fingerprint": run["data"], **sizes},
+        "versions": _versions(),
+        "facts": dict(facts),
+    }
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: metadata.version(name) for name in LIBRARIES}
+    return {"nas": nas.__version__, "python": platform.python_version(), **libraries}
+
+
+def _write_json(path: Path, value: dict) -> None:
+    checkpoint.write(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def _stored(path: Path, curve: list[dict]) -> train.Result:
+    """The result of a finished run, from its metrics and the curve in its checkpoint."""
+    try:
+        stored = json.loads(path.read_text())
+        names = ("accuracy", "seconds", "wait_share", "peak_memory", "device")
+        return train.Result(curve=curve, **{name: stored[name] for name in names})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fix = "delete it: the same command writes it again from the checkpoint"
+        raise NasError("cannot be read as the metrics of a run", where=str(path), fix=fix) from error

@@ -1,0 +1,184 @@
+"""What a space file becomes: constants, maps, lists, and holes that are decided later.
+
+The same hole object in two places is one shared decision (YAML anchors give that for free); `!repeat` parses
+its content once per copy, which makes copies independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from nas.errors import NasError
+from nas.frozen import FrozenMap
+from nas.strict_yaml import Item, plain
+
+TAGS = ("!choice", "!int", "!repeat")
+MAX_OPTIONS = 10_000
+Label = str | int | float | bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """A decision: its name, the labels that answer it, and what stands there for each of them."""
+
+    name: str
+    labels: tuple[Label, ...]
+    options: tuple[Any, ...]  # a template per label
+    ordered: bool  # numbers in ascending order, so that neighbours are alike
+    line: int
+
+    @cached_property
+    def index(self) -> dict[tuple[type, Label], int]:
+        """Position of each label; keyed by type too, since True == 1 == 1.0."""
+        return {(type(label), label): index for index, label in enumerate(self.labels)}
+
+
+@dataclass(frozen=True, eq=False)
+class MapTemplate:
+    """A map with holes somewhere below."""
+
+    keys: tuple[str, ...]
+    values: tuple[Any, ...]
+
+    @cached_property
+    def items(self) -> tuple[tuple[str, Any], ...]:
+        """Keys with their values."""
+        return tuple(zip(self.keys, self.values, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class ListTemplate:
+    """A list with holes somewhere below."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """Independent copies, spliced into the list around them; `times` may be a hole."""
+
+    times: int | Hole
+    copies: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """Frozen plain data."""
+
+    value: Any
+
+
+def parse(item: Item, file: str) -> Any:
+    """The template of a space file; raises NasError with file and line."""
+    try:
+        return _Parser().parse(item, "")
+    except NasError as error:
+        raise NasError(error.problem, where=f"{file}:{error.where}", fix=error.fix) from None
+
+
+class _Parser:
+    """Parses each Item once, so that an aliased hole stays one hole; a copy of `!repeat` starts afresh."""
+
+    def __init__(self, in_copy: bool = False):
+        self.done: dict[int, Any] = {}
+        self.in_copy = in_copy
+
+    def parse(self, item: Item, name: str) -> Any:
+        if id(item) not in self.done:
+            if item.anchor and not self.in_copy:
+                name = item.anchor
+            self.done[id(item)] = self._parse(item, name)
+        return self.done[id(item)]
+
+    def _parse(self, item: Item, name: str) -> Any:
+        if item.tag == "!choice":
+            return self._choice(item, name or "network")
+        if item.tag == "!int":
+            return _int_hole(item, name)
+        if item.tag == "!repeat":
+            raise _refuse(item, "!repeat stands outside a list", "write it as an item of a list")
+        if isinstance(item.value, dict):
+            return self._map(item, name)
+        if isinstance(item.value, list):
+            return self._list(item, name)
+        return Constant(item.value)
+
+    def _map(self, item: Item, name: str) -> Any:
+        values = tuple(self.parse(value, _join(name, key)) for key, value in item.value.items())
+        if all(isinstance(value, Constant) for value in values):
+            return Constant(FrozenMap(zip(item.value, (value.value for value in values), strict=True)))
+        return MapTemplate(tuple(item.value), values)
+
+    def _list(self, item: Item, name: str) -> Any:
+        values = tuple(
+            self._repeat(value, _join(name, index)) if value.tag == "!repeat" else self.parse(value, _join(name, index))
+            for index, value in enumerate(item.value)
+        )
+        if all(isinstance(value, Constant) for value in values):
+            return Constant(tuple(value.value for value in values))
+        return ListTemplate(values)
+
+    def _choice(self, item: Item, name: str) -> Hole:
+        if isinstance(item.value, dict):
+            labels = tuple(item.value)
+            options = tuple(self.parse(value, f"{name}={label}") for label, value in item.value.items())
+        elif isinstance(item.value, list):
+            labels = tuple(_scalar_label(value) for value in item.value)
+            options = tuple(Constant(label) for label in labels)
+        else:
+            raise _refuse(item, "!choice needs a list of scalars or a map of labelled options")
+        if not labels:
+            raise _refuse(item, "!choice has no option")
+        if len({(type(label), label) for label in labels}) < len(labels):
+            raise _refuse(item, f"!choice offers the same option twice: {', '.join(map(str, labels))}")
+        return Hole(name, labels, options, _is_ascending(labels), item.line)
+
+    def _repeat(self, item: Item, name: str) -> Repeat:
+        if not isinstance(item.value, dict) or set(item.value) != {"times", "of"}:
+            raise _refuse(item, "!repeat needs the keys times and of", "write !repeat {times: 3, of: ...}")
+        times = self.parse(item.value["times"], _join(name, "times"))
+        if isinstance(times, Constant):
+            times = times.value
+        most = max(times.labels) if isinstance(times, Hole) and times.ordered else times
+        if not isinstance(most, int) or isinstance(most, bool) or not 0 < most <= 1000:
+            raise _refuse(item, "times should be a number from 1 to 1000, or an !int")
+        copies = tuple(_Parser(in_copy=True).parse(item.value["of"], _join(name, index)) for index in range(most))
+        return Repeat(times, copies)
+
+
+def _int_hole(item: Item, name: str) -> Hole:
+    numbers = plain(item)
+    if (
+        not isinstance(numbers, list)
+        or len(numbers) not in (2, 3)
+        or not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
+    ):
+        raise _refuse(item, f"!int {numbers} is not [low, high] or [low, high, step]")
+    low, high, step = (*numbers, 1)[:3]
+    if low > high or step < 1:
+        raise _refuse(item, f"!int {numbers} is an empty range", "low must not exceed high, step is 1 or more")
+    labels = tuple(range(low, high + 1, step))
+    if len(labels) > MAX_OPTIONS:
+        raise _refuse(item, f"!int {numbers} has {len(labels):,} options", f"at most {MAX_OPTIONS:,} make sense")
+    return Hole(name, labels, tuple(map(Constant, labels)), True, item.line)
+
+
+def _scalar_label(item: Item) -> Label:
+    if isinstance(item.value, dict | list) or item.tag:
+        raise _refuse(item, "an option of this !choice is structured and has no label", "write !choice {label: option}")
+    return item.value
+
+
+def _is_ascending(labels: tuple[Label, ...]) -> bool:
+    numbers = all(isinstance(label, int | float) and not isinstance(label, bool) for label in labels)
+    return numbers and list(labels) == sorted(labels)
+
+
+def _join(name: str, step: str | int) -> str:
+    return f"{name}.{step}" if name else str(step)
+
+
+def _refuse(item: Item, problem: str, fix: str = "") -> NasError:
+    return NasError(problem, where=str(item.line), fix=fix)
