@@ -10,8 +10,10 @@ import difflib
 from collections.abc import Iterable
 
 
-class NasError(Exception):
+class NasError(ValueError):
     """A mistake in what the user gave, told in one line.
+
+    A ValueError, so that pydantic's validators may raise it.
 
     >>> str(NasError("groups = 16 does not divide the width 56", fix="use one of 1 2 4 8"))
     'groups = 16 does not divide the width 56; use one of 1 2 4 8'

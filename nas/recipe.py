@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from nas import strict_yaml
+from nas.blocks.registry import plain
+from nas.genotype import located
+from nas.schema import Settings, validate
+from nas.units import Budget, objectives
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Settings(BaseModel):
-    """Base of all recipe sections: unknown keys are errors, values never change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PackSettings(Settings):
@@ -65,3 +65,110 @@ class TrainSettings(Settings):
     clip_gradient: Annotated[float, Field(ge=0)] = 0.0
     # auto: bf16 on a GPU, fp32 on a CPU (where bf16 slows depthwise convolutions down)
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+
+
+class DataSettings(Settings):
+    """Where the videos are and what is kept of them."""
+
+    # motion (the embedded set), a folder, a list; empty: --data or NAS_DATA say it
+    path: str = "motion"
+    pack: PackSettings = PackSettings()
+
+
+class ProxySettings(Settings):
+    """The reduced training that estimates a genotype's accuracy in a search."""
+
+    # widths are multiplied by this and rounded to multiples of 8
+    width: Fraction = 0.25
+    # numbers of blocks are multiplied by this and rounded half up
+    depth: Fraction = 1.0
+    clip: ClipSettings = ClipSettings()
+    train: TrainSettings = TrainSettings()
+
+    def __str__(self) -> str:
+        frames, size = self.clip.frames, self.clip.size
+        scaled = f"width x{self.width:g}, depth x{self.depth:g}"
+        return f"{scaled}, {frames}x{size}x{size} clips, {self.train.epochs} epochs"
+
+
+class RetrainSettings(Settings):
+    """The full training of a chosen genotype, at its own width and depth."""
+
+    clip: ClipSettings = ClipSettings()
+    train: TrainSettings = TrainSettings()
+
+
+class SamplerSettings(Settings):
+    """Who proposes the next genotype."""
+
+    # uniform, tpe (Optuna, multivariate and grouped) or nsga2 (Optuna)
+    kind: Literal["uniform", "tpe", "nsga2"] = "tpe"
+    # trials drawn uniformly before tpe models anything
+    startup: PositiveInt = 10
+    # individuals of a generation of nsga2
+    population: Annotated[int, Field(ge=4)] = 12
+
+
+class Recipe(Settings):
+    """A study: what is searched, under which budget, on which data, how, and how the pick is retrained."""
+
+    # schema version of the file
+    nas: Literal[1] = 1
+    # the search space: a file, or the name of one in space/
+    space: str = "csn"
+    # limits that every trained genotype meets, such as 35gflops or 10..35gflops,25mparams; empty: none
+    budget: str = ""
+    # accuracy and any costs: gflops mparams mweights mactivations mnorms depth are better low, ginteractions high
+    objectives: tuple[str, ...] = ("accuracy", "gflops", "ginteractions")
+    # number of networks to train
+    trials: PositiveInt = 40
+    # decides everything that chance decides
+    seed: Annotated[int, Field(ge=0)] = 0
+    sampler: SamplerSettings = SamplerSettings()
+    data: DataSettings = DataSettings()
+    proxy: ProxySettings = ProxySettings()
+    retrain: RetrainSettings = RetrainSettings()
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _budget(cls, text: str) -> str:
+        return str(Budget.parse(text)) if text else ""
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _objectives(cls, names: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+        return objectives(names if isinstance(names, str) else list(names))
+
+    @property
+    def limits(self) -> Budget:
+        """The budget, read."""
+        return Budget.parse(self.budget) if self.budget else Budget()
+
+
+def load(path) -> Recipe:
+    """Read a study.yaml; errors name file and line."""
+    item = strict_yaml.read(path)
+    return located(lambda: validate(Recipe, strict_yaml.plain(item)), item, str(path))
+
+
+def to_plain(recipe: Recipe) -> dict:
+    """All settings as plain data, defaults included."""
+    return plain(recipe)
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """All settings as YAML, defaults included."""
+    return strict_yaml.dump(plain(recipe))
+
+
+def differences(old: dict, new: dict, path: str = "") -> list[str]:
+    """The settings that differ, one line each: `proxy.train.epochs: 8 -> 12`."""
+    lines = []
+    for key in dict.fromkeys([*old, *new]):
+        name = f"{path}.{key}" if path else key
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            lines += differences(before, after, name)
+        elif before != after:
+            lines.append(f"{name}: {before} -> {after}")
+    return lines

@@ -26,7 +26,7 @@ class Settings(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class SchemaError(NasError, ValueError):
+class SchemaError(NasError):
     """A value that does not fit; `path` says where in the tree it stands."""
 
     def __init__(self, problem: str, *, path: Path = (), where: str = "", fix: str = ""):
@@ -67,6 +67,8 @@ def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
     path = tuple(found["loc"])
     if isinstance(cause, SchemaError):
         return cause.below(*path)
+    if isinstance(cause, NasError):
+        return SchemaError(cause.problem, path=path, fix=cause.fix)
     if found["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1])
         return SchemaError(

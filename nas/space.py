@@ -114,14 +114,14 @@ class Space:
         for name, hole in self.decisions.items():
             for label in hole.labels:
                 if (name, label) not in seen:
-                    record = self._with(hole, label, rng)
+                    record = self.forced(name, label, rng)
                     seen.update(record.items())
                     yield record
 
-    def _with(self, hole: Hole, label: Label, rng: Random) -> Record:
-        """A record in which `hole` is active and answered by `label`."""
-        answers = {hole.name: label, **_way_to(self.template, hole)}
-        return self.complete(answers, rng)
+    def forced(self, name: str, label: Label, rng: Random) -> Record:
+        """A random record in which decision `name` is active and answered by `label`."""
+        hole = self.decisions[name]
+        return self.complete({name: label, **_way_to(self.template, hole)}, rng)
 
     def _answer(self, record: Record, hole: Hole) -> Label:
         if hole.name not in record:

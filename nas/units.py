@@ -24,6 +24,10 @@ class Unit:
     scale: float
     label: str
 
+    def of(self, cost) -> float:
+        """A cost in this unit."""
+        return getattr(cost, self.field) / self.scale
+
 
 UNITS: dict[str, Unit] = {
     unit.name: unit
@@ -42,16 +46,8 @@ UNITS: dict[str, Unit] = {
     )
 }
 
-# the unit in which each cost is shown and searched
-SHOWN: dict[str, str] = {
-    "macs": "gflops",
-    "params": "mparams",
-    "weights": "mweights",
-    "interactions": "ginteractions",
-    "activations": "mactivations",
-    "norm_elements": "mnorms",
-    "depth": "depth",
-}
+# the units in which costs are shown, in the order of tables
+SHOWN = tuple(UNITS[name] for name in ("gflops", "ginteractions", "mparams", "mweights", "mactivations", "mnorms", "depth"))
 
 # what `--objectives` accepts, with the direction in which it is better
 OBJECTIVES: dict[str, str] = {
@@ -107,10 +103,7 @@ class Budget:
 
     def fits(self, cost) -> bool:
         """Whether a cost meets every limit."""
-        return all(
-            limit.low <= getattr(cost, limit.unit.field) / limit.unit.scale <= limit.high
-            for limit in self.limits
-        )
+        return all(limit.low <= limit.unit.of(cost) <= limit.high for limit in self.limits)
 
     def __str__(self) -> str:
         return ",".join(map(str, self.limits))
@@ -132,17 +125,6 @@ def _limit(term: str) -> Limit:
     if low > high or high == 0:
         raise NasError(f"budget '{term}' leaves no room", fix="the low end must be below the high end")
     return Limit(UNITS[match["unit"]], low, high)
-
-
-def shown(cost, name: str) -> float:
-    """A cost in the unit it is shown in: `shown(cost, "macs")` is in GFLOPs."""
-    return getattr(cost, name) / UNITS[SHOWN[name]].scale
-
-
-def objective_value(cost, objective: str) -> float:
-    """The value of a cost objective such as `gflops` (accuracy is not a cost)."""
-    unit = UNITS[objective]
-    return getattr(cost, unit.field) / unit.scale
 
 
 def objectives(names: str | list[str]) -> tuple[str, ...]:

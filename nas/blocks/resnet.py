@@ -1,4 +1,4 @@
-"""Residual blocks of ResNet3D and CSN (Tran et al. 2019): `simple` and `bottleneck`.
+"""Residual blocks of ResNet3D and CSN (the CSN paper, 2019): `simple` and `bottleneck`.
 
 The paper's variants are genes, not kinds: bottleneck-D (ir-CSN) is `conv: {kind: depthwise}`, ip-CSN
 `separated`, bottleneck-G `grouped`, and bottleneck-DG adds `pointwise_groups`.

@@ -1,0 +1,146 @@
+"""The command `nas`: parses, calls, prints. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from nas.errors import NasError
+
+app = typer.Typer(
+    name="nas",
+    help="Search the design space of efficient video networks: exact costs, trained proxies, Pareto fronts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+
+@app.command()
+def show(
+    target: Annotated[str, typer.Argument(help="A published network, a genotype or space file, or a study.")],
+    trial: Annotated[int | None, typer.Option(help="Number of a trial, when TARGET is a study.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames of the clip.")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="Height and width of the clip, in pixels.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="Number of classes.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Exact integers as one JSON object.")] = False,
+) -> None:
+    """Exact costs of a network, or the decisions of a space."""
+    from nas import card, targets
+
+    found = targets.resolve(target, trial)
+    if isinstance(found, targets.Network):
+        genotype = found.at(frames=frames, size=size, classes=classes)
+        print(card.to_json(genotype, found.name)) if as_json else card.show(genotype, found.name, console)
+        return
+    if frames or size or classes or as_json:
+        raise typer.BadParameter(f"{target} is a space; --frames, --size, --classes and --json go with a network")
+    from nas import space_card
+
+    space_card.show(found, console)
+
+
+@app.command()
+def check(
+    space: Annotated[str, typer.Argument(help="A space file, or the name of one in space/.")],
+    budget: Annotated[str, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = "",
+    samples: Annotated[int, typer.Option(min=1, help="Records to draw.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Sample a space: how much is valid, fits the budget, and costs what."""
+    from nas import content, space_card
+    from nas import space as spaces
+    from nas.survey import survey
+    from nas.units import Budget
+
+    limits = Budget.parse(budget) if budget else Budget()
+    found = spaces.load(content.find(space, "space"))
+    counts, never = survey(found, limits, samples=samples, seed=seed)
+    space_card.survey(found, limits, counts, never, console)
+
+
+@app.command()
+def search(
+    study: Annotated[str | None, typer.Argument(help="A study folder with its recipe; default studies/motion.")] = None,
+    space: Annotated[str | None, typer.Option(help="Space file or name.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Networks to train, in all.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Decides everything that chance decides.")] = None,
+    data: Annotated[str | None, typer.Option(help="motion, a folder of videos, or a list.")] = None,
+    objectives: Annotated[str | None, typer.Option(help="accuracy and any costs, with commas.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="uniform, tpe or nsga2.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Search a space under a budget; the same command goes on with a study that was stopped."""
+    from nas import run
+
+    flags = {
+        "space": space,
+        "budget": budget,
+        "trials": trials,
+        "seed": seed,
+        "data.path": data,
+        "objectives": objectives,
+        "sampler.kind": sampler,
+    }
+    run.search(study, flags, device=device, console=console)
+
+
+@app.command()
+def pareto(
+    study: Annotated[str, typer.Argument(help="A study folder.")],
+) -> None:
+    """The front of a study: a table, pareto.csv, pareto.yaml and the page pareto.html."""
+    from nas import run
+
+    run.pareto(study, console=console)
+
+
+@app.command()
+def retrain(
+    study: Annotated[str, typer.Argument(help="A study folder.")],
+    trial: Annotated[int | None, typer.Option(min=0, help="Number of the trial.")] = None,
+    pick: Annotated[str | None, typer.Option(help="knee, best or cheapest of the front, in place of --trial.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
+    data: Annotated[str | None, typer.Option(help="In place of the recipe's.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train a chosen genotype at full size; the same command goes on where it was stopped."""
+    from nas import run
+
+    if (trial is None) == (pick is None):
+        raise typer.BadParameter("give --trial N or --pick knee, one of the two")
+    if pick not in (None, "knee", "best", "cheapest"):
+        raise typer.BadParameter(f"'{pick}' is none of knee, best, cheapest", param_hint="--pick")
+    run.retrain(study, trial=trial, pick=pick, epochs=epochs, data=data, device=device, console=console)
+
+
+def main() -> None:
+    """Run the command line: exit 1 for a mistake in the input, 2 for a wrong call, 130 when interrupted."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(arguments, standalone_mode=True)
+    except NasError as error:
+        if debug:
+            raise
+        print(f"nas: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,168 @@
+"""What a study found, as tables: every trial, the front, and the published networks beside them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from nas import content, genotype, pareto
+from nas.cost import cost
+from nas.errors import NasError
+from nas.genotype import Clip, Genotype
+from nas.pareto import Objective
+from nas.recipe import ClipSettings
+from nas.strict_yaml import parse, plain
+from nas.study import Study, Trial
+from nas.units import OBJECTIVES, SHOWN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COSTS = ("macs", "params", "weights", "interactions", "activations", "norm_elements", "depth")
+
+
+def front(trials: list[Trial], objectives: tuple[str, ...]) -> list[Trial]:
+    """The complete trials that no other one dominates, by rising GFLOPs."""
+    complete = [trial for trial in trials if trial.state == "complete"]
+    points = [[trial.value(name) for name in objectives] for trial in complete]
+    kept = pareto.front(points, named(objectives)) if points else []
+    return sorted((t for t, keep in zip(complete, kept, strict=True) if keep), key=lambda t: t.cost.macs)
+
+
+def named(objectives: tuple[str, ...]) -> list[Objective]:
+    """Objectives with their directions."""
+    return [Objective(name, OBJECTIVES[name]) for name in objectives]
+
+
+def pick(trials: list[Trial], objectives: tuple[str, ...], how: str) -> Trial:
+    """A trial of the front: knee, best (most accurate) or cheapest (fewest GFLOPs); raises NasError."""
+    best = front(trials, objectives)
+    if not best:
+        raise NasError("the study has no complete trial to pick from", fix="run nas search first")
+    if how == "best":
+        return max(best, key=lambda trial: trial.accuracy)
+    if how == "cheapest":
+        return best[0]
+    return best[pareto.knee([[trial.value(name) for name in objectives] for trial in best], named(objectives))]
+
+
+def genotype_of(trial: Trial) -> Genotype:
+    """The genotype on a trial's record."""
+    return genotype.parse(plain(parse(trial.genotype, name=f"trial {trial.number}")))
+
+
+def frame(study: Study) -> pd.DataFrame:
+    """One row per trial, in the columns that `nas.plots` describes; facts about the study in `attrs`."""
+    import pandas as pd
+
+    trials = study.trials()
+    on_front = {trial.number for trial in front(trials, study.recipe.objectives)}
+    table = pd.DataFrame([_row(trial, trial.number in on_front) for trial in trials])
+    table.attrs = facts(study, trials)
+    return table
+
+
+def facts(study: Study, trials: list[Trial]) -> dict[str, Any]:
+    """What a reader must know to read the numbers."""
+    recipe = study.recipe
+    clips = next((trial.outcome["val_clips"] for trial in trials if "val_clips" in trial.outcome), None)
+    clip = genotype_of(trials[0]).input if trials else None
+    return {
+        "study": study.name,
+        "space": recipe.space,
+        "clip": str(clip) if clip else "",
+        "views": 1,
+        "dataset": recipe.data.path,
+        "proxy": str(recipe.proxy),
+        "sampler": recipe.sampler.kind,
+        "seed": recipe.seed,
+        "budget": recipe.budget or "none",
+        "objectives": list(recipe.objectives),
+        "val_clips": clips,
+        "versions": study.attributes.get("versions", {}),
+        "dropped": {
+            reason: sum(trial.dropped.get(reason, 0) for trial in trials)
+            for reason in ("invalid", "over_budget", "repeated")
+        },
+        "skipped_videos": study.attributes.get("skipped_videos", 0),
+    }
+
+
+def retrained(study: Study) -> list[dict[str, Any]]:
+    """The trials that were trained in full: trial, proxy accuracy and the accuracy of the full training."""
+    rows = []
+    for path in sorted((study.folder / "retrained").glob("*/metrics.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        facts = told.get("facts", told)
+        rows.append({"trial": facts.get("trial"), "proxy": facts.get("proxy_accuracy"), "retrained": told.get("accuracy")})
+    return rows
+
+
+def clip_of(settings: ClipSettings) -> Clip:
+    """The clip that a training's settings make."""
+    return Clip(frames=settings.frames, size=settings.size)
+
+
+def references(clip: Clip) -> pd.DataFrame:
+    """The published networks: exact costs at `clip`, accuracy as printed (best without extra training data)."""
+    import pandas as pd
+
+    rows = []
+    for path in content.everything("models"):
+        model = genotype.load(path)
+        counted = cost(model.model_copy(update={"input": clip}))
+        printed = [fact for fact in model.published if fact.top1 and not fact.pretrained]
+        row = {"name": model.name, **{unit.name: unit.of(counted) for unit in SHOWN}}
+        if printed:
+            fact = _closest(printed, clip)
+            row |= {"accuracy": fact.top1 / 100, "dataset": fact.dataset, "views": fact.views, "source": fact.source}
+            row["clip"] = f"{fact.frames}x{fact.size}x{fact.size}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def summary(description: Genotype) -> str:
+    """A genotype in one short line: `bottleneck depthwise 3-4-6-3, width 64`."""
+    blocks = list(dict.fromkeys(_block_name(stage.block.plain()) for stage in description.stages))
+    depths = "-".join(str(stage.depth) for stage in description.stages)
+    keep = description.deflation.keep
+    flat = "" if keep == "all" else f", {keep} 3D at the {description.deflation.end}"
+    return f"{' / '.join(blocks)} {depths}, width {description.stages[0].width}{flat}"
+
+
+def _block_name(block: dict[str, Any]) -> str:
+    inner = block.get("conv", {})
+    words = [block["kind"], inner.get("kind", "")]
+    words += [f"{inner[name]}" for name in ("groups", "group_width") if inner.get(name)]
+    words += [f"x{block['expansion']}"] if "expansion" in block else []
+    words += [f"1x1x1 in {block['pointwise_groups']}"] if block.get("pointwise_groups", 1) > 1 else []
+    return " ".join(word for word in words if word)
+
+
+def _closest(printed: list, clip: Clip):
+    """The fact measured at the clip most like the study's."""
+    return min(printed, key=lambda fact: abs((fact.frames or 0) - clip.frames))
+
+
+def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
+    outcome = trial.outcome
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "on_front": on_front,
+        "accuracy": trial.accuracy,
+        **{unit.name: unit.of(trial.cost) for unit in SHOWN},
+        **{name: getattr(trial.cost, name) for name in COSTS},
+        "receptive_field": "x".join(map(str, trial.cost.receptive_field)),
+        "seconds": outcome.get("seconds"),
+        "epochs": len(outcome.get("curve", [])),
+        "seed": outcome.get("seed"),
+        "wait_share": outcome.get("wait_share"),
+        "device": outcome.get("device", ""),
+        "sampler": trial.sampler,
+        "reason": outcome.get("reason", ""),
+        "key": trial.key,
+        "summary": summary(genotype_of(trial)),
+        "genotype": trial.genotype,
+        **{f"decision.{name}": label for name, label in trial.record.items()},
+    }

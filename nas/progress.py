@@ -1,0 +1,190 @@
+"""What a running search looks like: a live picture in a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from nas import fronts
+from nas.study import Trial
+
+ROWS = 8  # of the front, in the live picture
+LINE_EVERY = 5.0  # seconds between two plain lines of one preparation
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> duration(75), duration(7500)
+    ('1 min 15 s', '2 h 5 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextmanager
+def preparation(console: Console):
+    """Yields `progress(done, total, what)` for generating and packing videos."""
+    if not console.is_terminal:
+        yield _plain_preparation(console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, int] = {}
+
+        def tell(done: int, total: int, what: str) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield tell
+
+
+def _plain_preparation(console: Console):
+    last: dict[str, float] = {}
+
+    def tell(done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if done == total or now - last.get(what, -math.inf) >= LINE_EVERY:
+            last[what] = now
+            console.print(f"{what}: {done} of {total}", highlight=False)
+
+    return tell
+
+
+class SearchReporter:
+    """Shows a search; the driver calls it, it never calls back."""
+
+    def __init__(self, console: Console, name: str, objectives: tuple[str, ...], trials: int, epochs: int):
+        self.console, self.name, self.objectives = console, name, objectives
+        self.trials, self.epochs = trials, epochs
+        self.known: list[Trial] = []
+        self.current: Trial | None = None
+        self.rows: list[dict] = []
+        self.done_steps, self.steps, self.began = 0, 0, time.monotonic()
+        self.live: Live | None = None
+
+    @contextmanager
+    def shown(self):
+        """Within it, the live picture stands at the bottom of the terminal."""
+        if not self.console.is_terminal:
+            yield self
+            return
+        with Live(self._picture(), console=self.console, refresh_per_second=4, transient=True) as self.live:
+            yield self
+
+    def started(self, trial: Trial, trials: list[Trial]) -> None:
+        """A trial begins."""
+        self.current, self.known, self.rows = trial, trials, []
+        self.done_steps, self.steps, self.began = 0, 0, time.monotonic()
+        if self.live is None:
+            again = f" (attempt {trial.attempts + 1})" if trials and trial.state == "running" and trial.attempts > 1 else ""
+            self._line(f"trial {trial.number} of {self.trials}: {self._describe(trial)}{again}")
+        self._refresh()
+
+    def step(self, done: int, total: int) -> None:
+        """Training steps of the current trial."""
+        self.done_steps, self.steps = done, total
+        self._refresh()
+
+    def epoch(self, row: dict) -> None:
+        """An epoch of the current trial ended."""
+        self.rows.append(row)
+        self._refresh()
+
+    def ended(self, trial: Trial, trials: list[Trial]) -> None:
+        """The current trial is on record."""
+        self.known, self.current = trials, None
+        self._line(f"trial {trial.number} of {self.trials}: {self._result(trial)}")
+        self._refresh()
+
+    def _line(self, text: str) -> None:
+        (self.live.console if self.live else self.console).print(text, highlight=False, soft_wrap=True)
+
+    def _refresh(self) -> None:
+        if self.live:
+            self.live.update(self._picture())
+
+    def _describe(self, trial: Trial) -> str:
+        costs = ", ".join(
+            f"{unit.of(trial.cost):.3g} {unit.label}" for unit in fronts.SHOWN if unit.name in ("gflops", "ginteractions", "mparams")
+        )
+        return f"{fronts.summary(fronts.genotype_of(trial))} ({costs})"
+
+    def _result(self, trial: Trial) -> str:
+        if trial.state == "failed":
+            return f"failed: {trial.outcome.get('reason', 'unknown')}"
+        front = fronts.front(self.known, self.objectives)
+        place = ", on the front" if trial.number in {best.number for best in front} else ""
+        took = duration(trial.outcome["seconds"])
+        dropped = sum(trial.dropped.values())
+        passed = f", {dropped} proposals dropped" if dropped else ""
+        return (
+            f"accuracy {accuracy(trial)} in {took}{place}{passed}; {self._describe(trial)}; {len(front)} on the front; "
+            f"{self._left()}"
+        )
+
+    def _left(self) -> str:
+        finished = [t.outcome["seconds"] for t in self.known if t.state == "complete"]
+        open_trials = max(0, self.trials - sum(trial.state != "running" for trial in self.known))
+        if not finished:
+            return "time left unknown"
+        spent = time.monotonic() - self.began if self.current else 0.0
+        return f"about {duration(max(0.0, open_trials * sum(finished) / len(finished) - spent))} left"
+
+    def _picture(self) -> Group:
+        done = sum(trial.state != "running" for trial in self.known)
+        parts = [Text(f"{self.name}: {done} of {self.trials} trials, {self._left()}", style="bold")]
+        if self.current:
+            last = f", accuracy {self.rows[-1]['val_accuracy']:.3f}" if self.rows else ""
+            share = self.done_steps / self.steps if self.steps else 0.0
+            parts.append(Text(f"trial {self.current.number}: {self._describe(self.current)}"))
+            bar = "━" * round(30 * share) + "╌" * (30 - round(30 * share))
+            epoch = min(self.epochs, len(self.rows) + 1)
+            parts.append(Text(f"  {bar} epoch {epoch} of {self.epochs}{last}"))
+        best = fronts.front(self.known, self.objectives)
+        if best:
+            parts.append(front_table(best, title=f"front so far ({len(best)})", rows=ROWS))
+        return Group(*parts)
+
+
+def accuracy(trial: Trial) -> str:
+    """A trial's accuracy with its standard error from the number of validation clips.
+
+    The spread between seeds comes on top and is not in it.
+    """
+    clips = trial.outcome.get("val_clips") or 0
+    p = trial.accuracy
+    return f"{p:.3f} ±{math.sqrt(p * (1 - p) / clips):.3f}" if clips else f"{p:.3f}"
+
+
+def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> Table:
+    """Trials with accuracy and costs; of more than `rows`, evenly spread ones."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("trial", justify="right")
+    for name in ("accuracy", "GFLOPs", "Ginteractions", "Mparams"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("network", overflow="fold")
+    if rows is not None and len(trials) > rows:
+        trials = [trials[round(index * (len(trials) - 1) / (rows - 1))] for index in range(rows)]
+    for trial in trials:
+        table.add_row(
+            str(trial.number),
+            accuracy(trial),
+            f"{trial.cost.macs / 1e9:.2f}",
+            f"{trial.cost.interactions / 1e9:.3f}",
+            f"{trial.cost.params / 1e6:.2f}",
+            fronts.summary(fronts.genotype_of(trial)),
+        )
+    return table

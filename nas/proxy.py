@@ -1,0 +1,59 @@
+"""The reduced training that stands in for a full one: a narrower copy of the genotype at a smaller clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nas.build import build
+from nas.cost import cost
+from nas.fronts import clip_of
+from nas.genotype import Genotype
+from nas.recipe import ProxySettings
+from nas.scale import scale
+from nas.train import fit
+
+if TYPE_CHECKING:
+    from nas.data.pack import Pack
+
+
+def shrunk(genotype: Genotype, settings: ProxySettings, classes: int) -> tuple[Genotype, list[str]]:
+    """The genotype that is trained in place of the full one, and what had to change besides its scale."""
+    return scale(
+        genotype, width=settings.width, depth=settings.depth, clip=clip_of(settings.clip), classes=classes
+    )
+
+
+def evaluate(
+    genotype: Genotype,
+    pack: Pack,
+    settings: ProxySettings,
+    *,
+    seed: int,
+    device: str = "auto",
+    on_epoch: Callable[[dict], None] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train the proxy of a genotype; returns what goes on the trial's record, as plain data.
+
+    `accuracy` is the top-1 fraction on the validation clips after the last epoch. Raises what `train.fit`
+    raises: Diverged, OutOfMemory.
+    """
+    small, notes = shrunk(genotype, settings, len(pack.classes))
+    exact = cost(small)
+    model = build(small, seed=seed)
+    result = fit(
+        model, pack, settings.train, settings.clip, seed=seed, device=device, on_epoch=on_epoch, on_step=on_step
+    )
+    return {
+        "accuracy": result.accuracy,
+        "val_clips": len(pack.val),
+        "seed": seed,
+        "seconds": round(result.seconds, 3),
+        "wait_share": round(result.wait_share, 5),
+        "peak_memory": result.peak_memory,
+        "device": result.device,
+        "proxy": {"macs": exact.macs, "params": exact.params, "notes": notes},
+        "curve": result.curve,
+    }
+

@@ -1,0 +1,146 @@
+"""The long-running commands, from request to result: search, pareto, retrain."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nas import fronts, session, strict_yaml
+from nas import study as studies
+from nas.progress import SearchReporter, front_table, preparation
+from nas.seeds import seed_for
+from nas.study import Study
+from nas.units import CONVENTION
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+def search(target: str | None, flags: dict[str, Any], *, device: str, console: Console) -> None:
+    """Create or resume a study and run it to its number of trials."""
+    asked = session.request(target, flags)
+    with studies.driving(asked.folder):
+        if studies.exists(asked.folder):
+            study, space = session.resume(asked)
+            wanted = study.recipe
+            if path := asked.flags.get("data.path"):
+                wanted = wanted.model_copy(update={"data": wanted.data.model_copy(update={"path": path})})
+        else:
+            study, wanted = None, asked.recipe
+            space = session.open_space(wanted)
+        try:
+            with preparation(console) as progress:
+                pack = session.prepare(wanted, progress)
+            if study is None:
+                study = session.start(asked, space, pack)
+            session.check_data(study, pack)
+            _search(study, space, pack, asked.recipe.trials, device, console)
+        except KeyboardInterrupt:
+            _say(console, "interrupted: every finished trial is kept, and the same command goes on")
+            sys.exit(INTERRUPTED)
+
+
+def _search(study: Study, space, pack, trials: int, device: str, console: Console) -> None:
+    from nas import proxy
+    from nas.device import pick
+    from nas.device import text as told
+    from nas.search import loop
+
+    place = pick(device)
+    settings = study.recipe
+    skipped = f", {len(pack.skipped)} videos skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
+    _say(console, f"{study.folder}: {space.name}, budget {settings.budget or 'none'}, {settings.sampler.kind}, seed {settings.seed}")
+    _say(console, f"{len(pack.train)} + {len(pack.val)} clips of {len(pack.classes)} classes{skipped}; proxy {settings.proxy}; {told(place)}")
+    reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, settings.proxy.train.epochs)
+    evaluate = partial(proxy.evaluate, pack=pack, settings=settings.proxy, device=str(place))
+    with reporter.shown():
+        why = loop.run(study, space, evaluate, reporter, trials=trials)
+    _say(console, why)
+    _say(console, f"front: nas pareto {study.folder}")
+
+
+def pareto(target: str, *, console: Console) -> None:
+    """Print the front and write pareto.csv, pareto.yaml and pareto.html into the study's folder."""
+    from nas.page import write_page
+
+    study = studies.open_study(_folder(target))
+    trials = study.trials()
+    best = fronts.front(trials, study.recipe.objectives)
+    table = fronts.frame(study)
+    if best:
+        console.print(front_table(best, title=f"{study.name}: {len(best)} on the front of {len(trials)} trials"))
+        facts = table.attrs
+        _say(console, f"{CONVENTION} of {facts['clip']}; accuracy of the proxy ({facts['proxy']}) on {facts['dataset']},")
+        _say(console, "± its standard error from the number of validation clips (the spread between seeds comes on top)")
+    else:
+        _say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
+    table.to_csv(study.folder / "pareto.csv", index=False)
+    (study.folder / "pareto.yaml").write_text(_front_yaml(best), encoding="utf-8")
+    clip = fronts.genotype_of(trials[0]).input if trials else None
+    write_page(study.folder / "pareto.html", table, fronts.references(clip) if clip else None, retrained=fronts.retrained(study))
+    _say(console, f"wrote {study.folder}/pareto.csv, pareto.yaml and pareto.html")
+
+
+def retrain(
+    target: str, *, trial: int | None, pick: str | None, epochs: int | None, data: str | None, device: str, console: Console
+) -> None:
+    """Train one trial's genotype at full size into `retrained/<trial>` of the study's folder."""
+    study = studies.open_study(_folder(target))
+    chosen = study.trial(trial) if trial is not None else fronts.pick(study.trials(), study.recipe.objectives, pick)
+    settings = study.recipe.retrain
+    wanted = study.recipe.model_copy(
+        update={"data": study.recipe.data.model_copy(update={"path": data or study.recipe.data.path})}
+    )
+    train = settings.train.model_copy(update={"epochs": epochs} if epochs else {})
+    folder = study.folder / "retrained" / str(chosen.number)
+    try:
+        with preparation(console) as progress:
+            pack = session.prepare(wanted, progress)
+        _retrain(study, chosen, pack, train, settings.clip, folder, device, console)
+    except KeyboardInterrupt:
+        _say(console, "interrupted: finished epochs are kept, and the same command goes on")
+        sys.exit(INTERRUPTED)
+
+
+def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, console: Console) -> None:
+    from nas.plots.learning_curves import learning_curves
+    from nas.progress import RetrainReporter
+    from nas.retrain import retrain as full_training
+
+    genotype = fronts.genotype_of(chosen).model_copy(
+        update={"input": fronts.clip_of(clip), "classes": len(pack.classes)}
+    )
+    facts = {"study": study.name, "trial": chosen.number, "proxy_accuracy": chosen.accuracy, "proxy": str(study.recipe.proxy)}
+    _say(console, f"trial {chosen.number}: {fronts.summary(genotype)}; {train.epochs} epochs of {len(pack.train)} clips {genotype.input}")
+    reporter = RetrainReporter(console, train.epochs)
+    with reporter.shown():
+        result = full_training(
+            genotype, pack, train, clip, folder,
+            seed=seed_for(study.recipe.seed, "retraining", chosen.key), device=device,
+            on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
+        )  # fmt: skip
+    _say(console, f"accuracy {result.accuracy:.3f} (proxy {chosen.accuracy or float('nan'):.3f}); wrote {folder}")
+
+
+def _front_yaml(best: list[studies.Trial]) -> str:
+    rows = []
+    for trial in best:
+        described = strict_yaml.plain(strict_yaml.parse(trial.genotype))
+        costs = {"gflops": trial.cost.macs / 1e9, "ginteractions": trial.cost.interactions / 1e9, "mparams": trial.cost.params / 1e6}
+        rows.append({"trial": trial.number, "accuracy": trial.accuracy, **costs, "key": trial.key, "genotype": described})
+    return strict_yaml.dump({"front": rows})
+
+
+def _folder(target: str) -> Path:
+    path = Path(target)
+    named = Path("studies") / target
+    return named if not path.exists() and named.exists() else path
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+

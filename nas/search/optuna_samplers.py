@@ -1,0 +1,108 @@
+"""Optuna's TPE and NSGA-II as samplers without state: an in-memory study is rebuilt from the history each time.
+
+Measured on Optuna 5: NSGA-II crosses over only the decisions that all trials share, so it is asked every
+decision and the inactive answers go into the memo; TPE needs `multivariate` and `group` and only the active
+ones. Labels are asked as categories, ordered numbers by their index.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from nas.records import Record
+from nas.search.sampler import Observation, Proposal
+from nas.space import Space
+from nas.template import Hole, Label
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Tpe:
+    """Multivariate tree-structured Parzen estimator over the active decisions."""
+
+    def __init__(self, space: Space, directions: tuple[str, ...], *, startup: int):
+        self.space, self.directions, self.startup = space, directions, startup
+
+    def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
+        """Candidates where good trials are dense and bad ones are not; uniform for the first `startup` trials."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=self.startup, multivariate=True, group=True
+            )
+        study = _study(sampler, self.directions)
+        for seen in history:
+            _tell_past(study, self.space, seen.record, seen)
+        while True:
+            trial = study.ask()
+            _, record = self.space.fill(lambda hole, trial=trial: _ask(trial, hole))
+            yield Proposal(record)
+            study.tell(trial, state=TrialState.FAIL)  # dropped: no observation
+
+
+class Nsga2:
+    """NSGA-II over all decisions, active or not."""
+
+    def __init__(self, space: Space, directions: tuple[str, ...], *, population: int):
+        self.space, self.directions, self.population = space, directions, population
+
+    def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
+        """Children of the elite of the last full generation; random for the first generation."""
+        sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=self.population)
+        study = _study(sampler, self.directions)
+        for seen in history:
+            _tell_past(study, self.space, seen.memo.get("answers", {}), seen)
+        everything = {name: distribution(hole) for name, hole in self.space.decisions.items()}
+        while True:
+            trial = study.ask(fixed_distributions=everything)
+            answers = {name: _label(self.space.decisions[name], value) for name, value in trial.params.items()}
+            _, record = self.space.fill(lambda hole, answers=answers: answers[hole.name])
+            attributes = study.get_trials(deepcopy=False)[-1].system_attrs
+            yield Proposal(record, {"answers": answers, "attributes": dict(attributes)})
+            study.tell(trial, state=TrialState.FAIL)
+
+
+def distribution(hole: Hole) -> BaseDistribution:
+    """How Optuna sees a decision."""
+    return IntDistribution(0, len(hole.labels) - 1) if hole.ordered else CategoricalDistribution(hole.labels)
+
+
+def parameter(hole: Hole, label: Label) -> Any:
+    """A label as Optuna's parameter value."""
+    return hole.index[(type(label), label)] if hole.ordered else label
+
+
+def _study(sampler: optuna.samplers.BaseSampler, directions: tuple[str, ...]) -> optuna.Study:
+    named = ["maximize" if direction == "max" else "minimize" for direction in directions]
+    return optuna.create_study(sampler=sampler, directions=named)
+
+
+def _tell_past(study: optuna.Study, space: Space, answers: Record, seen: Observation) -> None:
+    """Add a finished trial; failed ones teach Optuna nothing."""
+    if seen.values is None or not answers:
+        return
+    asked = {name: space.decisions[name] for name in answers}
+    study.add_trial(
+        optuna.trial.create_trial(
+            values=list(seen.values),
+            params={name: parameter(hole, answers[name]) for name, hole in asked.items()},
+            distributions={name: distribution(hole) for name, hole in asked.items()},
+            system_attrs=seen.memo.get("attributes", {}),
+        )
+    )
+
+
+def _ask(trial: optuna.Trial, hole: Hole) -> Label:
+    if hole.ordered:
+        return hole.labels[trial.suggest_int(hole.name, 0, len(hole.labels) - 1)]
+    return trial.suggest_categorical(hole.name, hole.labels)
+
+
+def _label(hole: Hole, value: Any) -> Label:
+    return hole.labels[value] if hole.ordered else value

@@ -1,0 +1,94 @@
+"""The next network to train: a sampler behind its wrappers, and what happens when it has nothing new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from random import Random
+
+from nas.errors import NasError
+from nas.search.sampler import Observation, Proposal, Sampler, Uniform
+from nas.search.wrappers import Candidate, Dropped, Exhausted, patient, unseen, valid, within
+from nas.seeds import seed_for
+from nas.space import Space
+from nas.units import Budget
+
+SAMPLER_PATIENCE = 300  # dropped proposals in a row before a sampler gives way to uniform draws
+UNIFORM_PATIENCE = 20_000
+ENUMERABLE = 200_000  # records up to which a space is searched through to the end
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """The next candidate, what was dropped on the way, and which sampler it came from."""
+
+    candidate: Candidate
+    dropped: Dropped
+    sampler: str
+
+
+class Proposer:
+    """Asks samplers for networks that build, fit the budget and were never trained."""
+
+    def __init__(self, space: Space, budget: Budget, sampler: Sampler, *, seed: int):
+        self.space, self.budget, self.sampler, self.seed = space, budget, sampler, seed
+
+    def next(self, number: int, history: Sequence[Observation], seen: Set[str]) -> Proposed | None:
+        """The candidate of trial `number`, or None when no unseen network is left.
+
+        Depends on the arguments alone, so a resumed study proposes what an uninterrupted one would have.
+        """
+        seed = seed_for(self.seed, "proposal", number)
+        dropped = Dropped()
+        for sampler, patience in ((self.sampler, SAMPLER_PATIENCE), (Uniform(self.space), UNIFORM_PATIENCE)):
+            attempt = Dropped()
+            stream = patient(sampler.propose(history, seed), attempt, patience)
+            try:
+                return Proposed(next(self._filtered(stream, seen, attempt)), _sum(dropped, attempt), _name(sampler))
+            except Exhausted:
+                dropped = _sum(dropped, attempt)
+        if self.space.count > ENUMERABLE:
+            return None
+        records = list(self.space.automaton.all())
+        Random(seed).shuffle(records)
+        rest = self._filtered((Proposal(record) for record in records), seen, dropped)
+        return next((Proposed(candidate, dropped, "enumeration") for candidate in rest), None)
+
+    def _filtered(self, proposals: Iterator[Proposal], seen: Set[str], dropped: Dropped) -> Iterator[Candidate]:
+        return unseen(within(valid(proposals, self.space, dropped), self.budget, dropped), seen, dropped)
+
+
+def require_feasible(space: Space, budget: Budget) -> None:
+    """Raise NasError, with the reachable range, when nothing in the space meets the budget.
+
+    Exact for spaces of up to 200,000 records; larger ones are drawn from 20,000 times.
+    """
+    if space.count <= ENUMERABLE:
+        records, told = space.automaton.all(), f"none of its {space.count:,} records"
+    else:
+        rng = Random(0)
+        records = (space.draw(rng) for _ in range(UNIFORM_PATIENCE))
+        told = f"none of {UNIFORM_PATIENCE:,} draws"
+    costs = []
+    for candidate in valid(map(Proposal, records), space, Dropped()):
+        if budget.fits(candidate.cost):
+            return
+        costs.append(candidate.cost)
+    if not costs:
+        raise NasError("no record of the space describes a network", where=space.name, fix="see nas check")
+    ranges = (
+        f"{min(values):.3g}..{max(values):.3g}{limit.unit.name}"
+        for limit in budget.limits
+        for values in [[limit.unit.of(one) for one in costs]]
+    )
+    raise NasError(
+        f"nothing meets the budget {budget}: {told} does", where=space.name, fix=f"reachable are {', '.join(ranges)}"
+    )
+
+
+def _sum(a: Dropped, b: Dropped) -> Dropped:
+    return Dropped(a.invalid + b.invalid, a.over_budget + b.over_budget, a.repeated + b.repeated)
+
+
+def _name(sampler: Sampler) -> str:
+    return type(sampler).__name__.lower()

@@ -1,0 +1,87 @@
+"""What every sampler needs around it: proposals that build, fit the budget, and were never trained.
+
+Each wrapper filters a stream and counts what it drops. A sampler is never told of a dropped proposal, and no
+training is spent on one. (Soft constraints leave most trials over budget, and reporting such trials as pruned
+turns NSGA-II into random search.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nas.cost import Cost, cost
+from nas.errors import NasError
+from nas.genotype import Genotype
+from nas.network import key
+from nas.records import Record
+from nas.schema import SchemaError
+from nas.search.sampler import Proposal
+from nas.space import Space
+from nas.units import Budget
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A proposal with its network, exact cost and key."""
+
+    record: Record
+    memo: dict[str, Any]
+    genotype: Genotype
+    cost: Cost
+    key: str
+
+
+@dataclass
+class Dropped:
+    """How many proposals were dropped, and why."""
+
+    invalid: int = 0
+    over_budget: int = 0
+    repeated: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.invalid + self.over_budget + self.repeated
+
+
+class Exhausted(NasError):
+    """So many proposals in a row were dropped that the sampler is taken to have nothing new."""
+
+
+def valid(proposals: Iterator[Proposal], space: Space, dropped: Dropped) -> Iterator[Candidate]:
+    """Proposals that describe a network."""
+    for proposal in proposals:
+        try:
+            genotype = space.genotype(proposal.record)
+            yield Candidate(proposal.record, proposal.memo, genotype, cost(genotype), key(genotype))
+        except (SchemaError, NasError):
+            dropped.invalid += 1
+
+
+def within(candidates: Iterator[Candidate], budget: Budget, dropped: Dropped) -> Iterator[Candidate]:
+    """Candidates whose exact cost meets the budget."""
+    for candidate in candidates:
+        if budget.fits(candidate.cost):
+            yield candidate
+        else:
+            dropped.over_budget += 1
+
+
+def unseen(candidates: Iterator[Candidate], seen: Container[str], dropped: Dropped) -> Iterator[Candidate]:
+    """Candidates whose network is not in `seen`: a repeat has its result in the history already."""
+    for candidate in candidates:
+        if candidate.key not in seen:
+            yield candidate
+        else:
+            dropped.repeated += 1
+
+
+def patient(proposals: Iterator[Proposal], dropped: Dropped, limit: int) -> Iterator[Proposal]:
+    """The same proposals; raises Exhausted once `limit` of them were dropped."""
+    for proposal in proposals:
+        if dropped.total >= limit:
+            raise Exhausted(f"{limit:,} proposals in a row were invalid, over budget or repeated")
+        yield proposal

@@ -1,0 +1,170 @@
+"""From what a user asks for to an open study and its data: recipes, flags, resuming, packs."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas import content, recipe, space
+from nas import study as studies
+from nas.errors import NasError
+from nas.recipe import Recipe
+from nas.schema import SchemaError, validate
+from nas.search.propose import require_feasible
+from nas.space import Space
+from nas.study import Study
+
+if TYPE_CHECKING:
+    from nas.data.pack import Pack
+
+DEFAULT = "motion"  # the study whose recipe fills what flags leave open
+FREE = ("trials: ", "data.path: ")  # settings that may change between two runs of one study
+LIBRARIES = ("video-nas", "torch", "optuna", "numpy", "av")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A study folder, what its study.yaml says, and what flags add."""
+
+    folder: Path
+    base: Recipe
+    flags: dict[str, Any]
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe with the flags in it; raises NasError for a flag that does not fit."""
+        return _overlaid(self.base, self.flags)
+
+
+def request(target: str | None, flags: dict[str, Any]) -> Request:
+    """What `nas search [TARGET] [flags]` asks for; raises NasError when target or space are not found."""
+    flags = {name: value for name, value in flags.items() if value is not None}
+    if target is None and "space" not in flags:
+        target = DEFAULT
+    if target is not None:
+        folder = _folder(target)
+        return Request(folder, _recipe_of(folder, target), flags)
+    base = _overlaid(recipe.load(content.find(DEFAULT, "studies")), flags)
+    name = "-".join([Path(base.space).stem, *(base.budget.split(",") if base.budget else [])])
+    folder = Path("studies") / name
+    if (folder / "study.yaml").exists():
+        base = recipe.load(folder / "study.yaml")
+    return Request(folder, base, flags)
+
+
+def resume(asked: Request) -> tuple[Study, Space]:
+    """The study that was started in the folder, if nothing that decides its trials has changed.
+
+    Raises NasError with the differences in recipe, budget or space.
+    """
+    study = studies.open_study(asked.folder)
+    changed = recipe.differences(study.attributes["base"], recipe.to_plain(asked.base))
+    flagged = recipe.to_plain(_overlaid(study.recipe, asked.flags))
+    changed += recipe.differences(recipe.to_plain(study.recipe), flagged)
+    changed = [line for line in dict.fromkeys(changed) if not line.startswith(FREE)]
+    if changed:
+        raise NasError(
+            f"the study was started with another recipe: {'; '.join(changed)}",
+            where=str(asked.folder),
+            fix="undo the change, or search into another folder",
+        )
+    return study, _space_of(study)
+
+
+def open_space(wanted: Recipe) -> Space:
+    """The recipe's space; raises NasError when nothing in it meets the budget."""
+    found = space.load(content.find(wanted.space, "space"))
+    require_feasible(found, wanted.limits)
+    return found
+
+
+def start(asked: Request, found: Space, pack: Pack) -> Study:
+    """A new study in the folder."""
+    facts = {"data": pack.fingerprint, "versions": versions(), "skipped_videos": len(pack.skipped)}
+    return studies.create(asked.folder, asked.recipe, asked.base, found, facts)
+
+
+def check_data(study: Study, pack: Pack) -> None:
+    """Raise NasError when the videos are not those the study was started on."""
+    if study.attributes["data"] != pack.fingerprint:
+        raise NasError(
+            f"the videos differ from those the study was started on ({len(pack.train)} for training, "
+            f"{len(pack.val)} for validation now)",
+            where=str(study.folder),
+            fix="name the former data, or search into another folder",
+        )
+
+
+def prepare(wanted: Recipe, progress: Callable[[int, int, str], None]) -> Pack:
+    """The packed videos of a recipe: generated, listed and decoded where that was not done yet."""
+    from nas import data
+    from nas.data.pack import pack
+
+    cache = data.cache_folder()
+    videos = data.source(wanted.data.path or None, cache=cache, progress=progress)
+    return pack(videos, wanted.data.pack, cache, progress=progress)
+
+
+def versions() -> dict[str, str]:
+    """Python and the libraries that decide results."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in LIBRARIES}}
+
+
+def _folder(target: str) -> Path:
+    path = Path(target)
+    if path.is_file():
+        raise NasError("is a file, a study is a folder", where=target, fix="name the folder, such as studies/motion")
+    return path if path.exists() or os.sep in target else Path("studies") / target
+
+
+def _recipe_of(folder: Path, target: str) -> Recipe:
+    own = folder / "study.yaml"
+    return recipe.load(own if own.exists() else content.find(target.rstrip("/"), "studies"))
+
+
+def _overlaid(base: Recipe, flags: dict[str, Any]) -> Recipe:
+    told = recipe.to_plain(base)
+    for name, value in flags.items():
+        section, _, key = name.rpartition(".")
+        (told[section] if section else told)[key] = value
+    try:
+        return validate(Recipe, told)
+    except SchemaError as error:
+        flag = f"--{'-'.join(map(str, error.path[:1]))}" if error.path else ""
+        raise NasError(error.problem, where=flag, fix=error.fix) from None
+
+
+def _space_of(study: Study) -> Space:
+    """The study's space, from its file or, where that is gone, from the study's own copy."""
+    copy = study.folder / "space.yaml"
+    try:
+        found = space.load(content.find(study.recipe.space, "space"))
+    except NasError:
+        if not copy.exists():
+            raise
+        found = space.load(copy)
+    if found.fingerprint != study.attributes["space"]:
+        raise NasError(
+            f"the space is not the one the study was started with: {_changes(copy, Path(found.name))}",
+            where=found.name,
+            fix="undo the change, or search into another folder",
+        )
+    return found
+
+
+def _changes(old: Path, new: Path) -> str:
+    """The first lines that differ, in one line."""
+    before, after = (path.read_text(encoding="utf-8").splitlines() if path.exists() else [] for path in (old, new))
+    lines = [
+        f"{line[0]} {' '.join(line[1:].split())}"
+        for line in difflib.unified_diff(before, after, lineterm="", n=0)
+        if line[:1] in "+-" and line[:3] not in ("+++", "---") and line[1:].strip()
+    ]
+    more = f" (and {len(lines) - 4} more lines)" if len(lines) > 4 else ""
+    return " | ".join(lines[:4]) + more
