@@ -5,6 +5,7 @@ Module names are the tree's: `stages.2.3.conv_b.weight`. Networks take any clip 
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 
 import torch
@@ -22,11 +23,12 @@ def build(genotype: Genotype, *, seed: int | None = None) -> nn.Module:
     of the last norm of every residual body starts at 0, so that a block starts as its
     shortcut; convolutions start from the Kaiming normal distribution by fan-out.
     """
-    module = module_of(network(genotype))
-    if seed is not None:
-        with torch.random.fork_rng(devices=[]):
+    tree = network(genotype)
+    with contextlib.nullcontext() if seed is None else torch.random.fork_rng(devices=[]):
+        if seed is not None:
             torch.manual_seed(seed)
-            initialise(module)
+        module = module_of(tree)
+        initialise(module)
     return module.to(memory_format=torch.channels_last_3d)
 
 

@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from nas.errors import NasError
@@ -54,9 +54,8 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progres
 
 
 def peek(path: Path) -> Progress:
-    """The progress in a checkpoint, without reading its tensors."""
-    with _opened(path, CHECKPOINT) as file:
-        return _progress(path, file)
+    """The progress in a checkpoint."""
+    return _progress(path, _read(path, CHECKPOINT)[0])
 
 
 def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
@@ -65,8 +64,8 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Prog
     Raises NasError when the file is damaged, not a checkpoint, of another network or of a newer schema;
     model and optimizer are then untouched.
     """
-    with _opened(path, CHECKPOINT) as file:
-        progress, tensors = _progress(path, file), _tensors(path, file)
+    state, tensors = _read(path, CHECKPOINT)
+    progress = _progress(path, state)
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
     momentum = {name.removeprefix("momentum."): t for name, t in tensors.items() if name[:5] != "model"}
     parameters = dict(model.named_parameters())
@@ -87,8 +86,7 @@ def save_weights(path: Path, model: nn.Module, about: Mapping) -> None:
 
 def load_weights(path: Path, model: nn.Module) -> dict:
     """Put the weights of a `save_weights` file into `model`; returns what the file says about itself."""
-    with _opened(path, WEIGHTS) as file:
-        about, tensors = _state(path, file), _tensors(path, file)
+    about, tensors = _read(path, WEIGHTS)
     _check_same_network(path, tensors, model.state_dict())
     _copy(tensors, model.state_dict())
     return about
@@ -153,8 +151,9 @@ def _encode(tensors: Mapping[str, Tensor], kind: str, state: dict) -> bytes:
     # safetensors stores contiguous tensors only; the memory format comes back from the model at loading
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(state)
-    metadata = {"format": kind, "schema": str(SCHEMA), "state": text, "digest": _digest(plain, text)}
-    return safetensors.torch.save(plain, metadata)
+    about = {"format": kind, "schema": SCHEMA, "digest": _digest(plain, text), "state": text}
+    # one entry, because safetensors writes several in any order: equal runs leave equal files
+    return safetensors.torch.save(plain, {"nas": json.dumps(about)})
 
 
 def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
@@ -167,53 +166,50 @@ def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
     return digest.hexdigest()
 
 
-@contextlib.contextmanager
-def _opened(path: Path, kind: str) -> Iterator[safe_open]:
-    """The safetensors file at `path`, known to be of this `kind` and of a schema that can be read."""
+def _read(path: Path, kind: str) -> tuple[dict, dict[str, Tensor]]:
+    """State and tensors of a whole, unaltered file of this `kind`.
+
+    It is read in one go: `safe_open` opens the path twice, and would mix two files when a writer replaces it
+    in between.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
-            _check_kind(path, file.metadata() or {}, kind)
-            yield file
+        data = path.read_bytes()
+        tensors = safetensors.torch.load(data)
     except SafetensorError as error:
         problem = "is cut off or not a safetensors file"
         raise NasError(problem, where=str(path), fix=RESTART) from error
     except OSError as error:
-        problem = f"cannot be read ({error.strerror or 'no such file'})"
+        problem = f"cannot be read ({error.strerror})"
         raise NasError(problem, where=str(path), fix="give the path of a file that can be read") from error
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    about = _about(path, header.get("__metadata__", {}).get("nas"), kind)
+    if about["digest"] != _digest(tensors, about["state"]):
+        raise NasError("was altered after it was written", where=str(path), fix=RESTART)
+    return json.loads(about["state"]), tensors
 
 
-def _check_kind(path: Path, metadata: Mapping[str, str], kind: str) -> None:
-    if metadata.get("format") != kind:
-        raise NasError(f"is not a {kind} file", where=str(path), fix="give a file that nas wrote")
-    schema = metadata.get("schema", "")
-    if not schema.isdecimal() or "state" not in metadata:
-        raise NasError("its metadata is damaged", where=str(path), fix=RESTART)
-    if int(schema) > SCHEMA:
+def _about(path: Path, text: str | None, kind: str) -> dict:
+    """What the metadata says of the file; raises NasError unless this program can read such a file."""
+    try:
+        about = json.loads(text or "{}")
+        found, schema = about.get("format"), int(about.get("schema", 0))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise NasError("its metadata is damaged", where=str(path), fix=RESTART) from error
+    if found != kind:
+        problem = f"is not a {kind} file" + (f" but a {found} file" if found else "")
+        raise NasError(problem, where=str(path), fix="give a file that nas wrote")
+    if schema > SCHEMA:
         problem = f"was written by a newer nas (schema {schema}; this one reads up to {SCHEMA})"
         raise NasError(problem, where=str(path), fix="upgrade nas")
-
-
-def _state(path: Path, file: safe_open) -> dict:
-    try:
-        return dict(json.loads(file.metadata()["state"]))
-    except (ValueError, TypeError) as error:
-        raise NasError("its metadata is damaged", where=str(path), fix=RESTART) from error
-
-
-def _progress(path: Path, file: safe_open) -> Progress:
-    state = _state(path, file)
-    kinds = {"run": dict, "curve": list, "scaler": dict}
-    if set(state) != set(kinds) or any(not isinstance(state[key], kind) for key, kind in kinds.items()):
+    if schema < 1 or not all(isinstance(about.get(key), str) for key in ("digest", "state")):
         raise NasError("its metadata is damaged", where=str(path), fix=RESTART)
+    return about
+
+
+def _progress(path: Path, state: dict) -> Progress:
+    if set(state) != {"run", "curve", "scaler"}:
+        raise NasError("is not a checkpoint of a training run", where=str(path), fix=RESTART)
     return Progress(**state)
-
-
-def _tensors(path: Path, file: safe_open) -> dict[str, Tensor]:
-    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    metadata = file.metadata()
-    if metadata.get("digest") != _digest(tensors, metadata["state"]):
-        raise NasError("was altered after it was written", where=str(path), fix=RESTART)
-    return tensors
 
 
 def _check_same_network(path: Path, got: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> None:

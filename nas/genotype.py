@@ -1,7 +1,6 @@
 """A genotype: the description of one network without holes, every default written out.
 
-It is checked section by section, and equal sections are checked once (a search meets the same stage
-thousands of times). `to_yaml(load(path))` is the canonical form.
+It is checked section by section; a search, which meets the same stage thousands of times, looks equal sections up. `to_yaml(load(path))` is the canonical form.
 """
 
 from __future__ import annotations
@@ -165,15 +164,25 @@ OPTIONAL = ("name", "also", "exact", "published")  # left out of the canonical f
 
 def parse(tree: Any) -> Genotype:
     """A genotype from plain (or frozen) data; raises SchemaError with the path of what does not fit."""
-    tree = freeze(tree)
+    return _assembled(freeze(tree), _section, _stage)
+
+
+def parse_known(tree: FrozenMap) -> Genotype:
+    """The same for frozen data whose parts were all checked before: equal sections are looked up.
+
+    Only for those, since Python's look-up takes True for 1 and would let what is refused elsewhere pass.
+    """
+    return _assembled(tree, _known_section, _known_stage)
+
+
+def _assembled(tree: Any, section: Callable[[str, Any], Any], stage: Callable[[Any], Stage]) -> Genotype:
     if not isinstance(tree, FrozenMap):
         raise SchemaError("a genotype is a map", fix=f"its keys are {' '.join(Genotype.model_fields)}")
-    tree = _upgraded(tree)
     sections = {}
-    for key, value in tree:
+    for key, value in _upgraded(tree):
         if key not in Genotype.model_fields:
             raise SchemaError(f"the key '{key}' is unknown", path=(key,), fix=nearest(key, Genotype.model_fields))
-        sections[key] = _stages(value) if key == "stages" else _section(key, value)
+        sections[key] = _stages(value, stage) if key == "stages" else section(key, value)
     if "stages" not in sections:
         raise SchemaError("the key 'stages' is missing", fix="add stages: [{depth: ..., width: ..., block: ...}]")
     return Genotype.model_construct(**sections)
@@ -207,24 +216,22 @@ def to_yaml(genotype: Genotype) -> str:
     return strict_yaml.dump(to_plain(genotype))
 
 
-def _stages(value: Any) -> tuple[Stage, ...]:
+def _stages(value: Any, stage: Callable[[Any], Stage]) -> tuple[Stage, ...]:
     if not isinstance(value, tuple) or isinstance(value, FrozenMap) or not value:
         raise SchemaError("stages should be a list", path=("stages",), fix="write [{depth, width, block}, ...]")
     stages = []
-    for number, stage in enumerate(value):
+    for number, one in enumerate(value):
         try:
-            stages.append(_stage(stage))
+            stages.append(stage(one))
         except SchemaError as error:
             raise error.below("stages", number) from None
     return tuple(stages)
 
 
-@lru_cache(maxsize=1 << 16)
 def _stage(value: Any) -> Stage:
     return validate(Stage, thaw(value))
 
 
-@lru_cache(maxsize=1 << 12)
 def _section(key: str, value: Any) -> Any:
     if key in _SECTIONS:
         try:
@@ -234,6 +241,8 @@ def _section(key: str, value: Any) -> Any:
     return getattr(validate(Genotype, {"stages": [_PROBE], key: thaw(value)}), key)
 
 
+_known_stage = lru_cache(maxsize=1 << 16)(_stage)
+_known_section = lru_cache(maxsize=1 << 12)(_section)
 _SECTIONS = {"input": Clip, "stem": Stem, "deflation": Deflation}
 _PROBE = {"depth": 1, "width": 1, "block": {"kind": "simple"}}
 

@@ -59,7 +59,9 @@ def validate(model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise _explain(error.errors()[0], model) from None
+        found = error.errors()
+        misspelt = (one for one in found if one["type"] == "extra_forbidden")
+        raise _explain(next(misspelt, found[0]), model) from None
 
 
 def _explain(found: dict, model: type[BaseModel]) -> SchemaError:

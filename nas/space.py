@@ -73,9 +73,17 @@ class Space:
     def genotype(self, record: Record) -> Genotype:
         """The genotype of a record; raises NasError with the line of what does not fit."""
         try:
-            return genotype.parse(self.tree(record))
+            return genotype.parse_known(self.tree(record))
         except SchemaError as error:
             raise self.located(error, record) from None
+
+    def check(self) -> None:
+        """Check every option against the schema; raises NasError with the line of the first that does not fit."""
+        for record in self.covering():
+            try:
+                genotype.parse(self.tree(record))
+            except SchemaError as error:
+                raise self.located(error, record) from None
 
     def located(self, error: SchemaError, record: Record) -> NasError:
         """A genotype's error, told at the line of the space file and with the decision that led to it."""
@@ -111,6 +119,8 @@ class Space:
     def covering(self) -> Iterator[Record]:
         """Few records that together use every label of every decision at least once."""
         rng, seen = Random(0), set()
+        if not self.decisions:
+            yield {}
         for name, hole in self.decisions.items():
             for label in hole.labels:
                 if (name, label) not in seen:
@@ -131,8 +141,7 @@ class Space:
 
 def load(path: Path | str) -> Space:
     """Read a space file and check that every option fits the schema; errors name file and line."""
-    item = strict_yaml.read(path, tags=TAGS)
-    return _checked(Space(parse_template(item, str(path)), item, str(path)))
+    return _space(strict_yaml.read(path, tags=TAGS), str(path))
 
 
 def parse(text: str, *, name: str = "<text>") -> Space:
@@ -141,13 +150,12 @@ def parse(text: str, *, name: str = "<text>") -> Space:
     >>> parse("stages: [{depth: !int [2, 4], width: 64, block: {kind: simple}}]").count
     3
     """
-    item = strict_yaml.parse(text, name=name, tags=TAGS)
-    return _checked(Space(parse_template(item, name), item, name))
+    return _space(strict_yaml.parse(text, name=name, tags=TAGS), name)
 
 
-def _checked(space: Space) -> Space:
-    for record in space.covering():
-        space.genotype(record)
+def _space(item: strict_yaml.Item, name: str) -> Space:
+    space = Space(parse_template(item, name), item, name)
+    space.check()
     return space
 
 
@@ -223,24 +231,32 @@ def _way_through(repeat: Repeat, target: Hole) -> Record | None:
 
 def _find(node: Any, item: strict_yaml.Item, path: tuple, record: Record) -> tuple[int, str]:
     """The line of what stands at `path` in the genotype of `record`, and the last decision on the way."""
-    decision = ""
-    while True:
-        if isinstance(node, Hole):
-            decision, label = node.name, record[node.name]
+    if isinstance(node, Hole):
+        label = record[node.name]
+        if not isinstance(item.value, dict):  # an !int, or a !choice of scalars
             index = node.index[(type(label), label)]
-            node, inner = node.options[index], item.value
-            if isinstance(inner, list):
-                return (inner[index].line if item.tag == "!choice" else item.line), decision
-            item = inner[label]
-        elif not path or not isinstance(item.value, dict | list):
-            return item.line, decision
-        elif isinstance(item.value, dict):
-            if path[0] not in item.value:
-                return item.line, decision
-            node = node.values[node.keys.index(path[0])] if isinstance(node, MapTemplate) else Constant(None)
-            item, path = item.value[path[0]], path[1:]
+            return (item.value[index].line if item.tag == "!choice" else item.line), node.name
+        option = node.options[node.index[(type(label), label)]]
+        line, decision = _find(option, item.value[label], path, record)
+        return line, decision or node.name
+    if path and isinstance(node, MapTemplate) and path[0] in node.keys:
+        inner = node.values[node.keys.index(path[0])]
+        return _find(inner, item.value[path[0]], path[1:], record)
+    if path and isinstance(node, ListTemplate):
+        places = list(_list_places(node, item, record))
+        if path[0] < len(places):
+            return _find(*places[path[0]], path[1:], record)
+    return strict_yaml.line_of(item, path), ""
+
+
+def _list_places(node: ListTemplate, item: strict_yaml.Item, record: Record) -> Iterator[tuple[Any, strict_yaml.Item]]:
+    """The template and the Item of each place of a list, copies written out."""
+    for value, inner in zip(node.values, item.value, strict=True):
+        if isinstance(value, Repeat):
+            times = value.times if isinstance(value.times, int) else record[value.times.name]
+            yield from ((copy, inner.value["of"]) for copy in value.copies[:times])
         else:
-            return strict_yaml.line_of(item, path), decision
+            yield value, inner
 
 
 def _canonical(node: Any, seen: dict[int, int]) -> Any:

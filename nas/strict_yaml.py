@@ -68,7 +68,8 @@ def parse(text: str, *, name: str = "<text>", tags: tuple[str, ...] = ()) -> Ite
         node = composer.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise NasError(str(error.problem or error.context), where=f"{name}:{line}") from None
+        told = ", ".join(text for text in (error.context, error.problem) if text)
+        raise NasError(told, where=f"{name}:{line}") from None
     except yaml.YAMLError as error:
         raise NasError(f"is not YAML: {error}", where=name) from None
     except _Refused as refusal:

@@ -83,7 +83,7 @@ def fit(
     place = devices.pick(device)
     _check(pack, settings)
     try:
-        training = _Training(model, pack, settings, clip, seed, place, checkpoint)
+        training = _Training(model, pack, settings, clip, seed=seed, device=place, checkpoint=checkpoint)
         return training.run(on_epoch or _ignore, on_step or _ignore)
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
@@ -133,6 +133,8 @@ def rate(step: int, *, total: int, warmup: float) -> float:
     """
     if step < warmup:
         return (step + 1) / (warmup + 1)
+    if step >= total:  # asked once, after the last step
+        return 0.0
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
 
 
@@ -161,6 +163,7 @@ class _Training:
         pack: Pack,
         settings: TrainSettings,
         clip: ClipSettings,
+        *,
         seed: int,
         device: torch.device,
         checkpoint: Path | None,

@@ -1,0 +1,78 @@
+"""Scaling for a proxy: what stays, what is rounded, what is told."""
+
+from random import Random
+
+import pytest
+import torch
+
+from nas import content, genotype, space
+from nas.build import build
+from nas.cost import cost
+from nas.genotype import Clip, Deflation
+from nas.layers import Conv, leaves
+from nas.network import network
+from nas.scale import scale
+
+
+def model(name):
+    return genotype.load(content.find(name, "models"))
+
+
+def convs(description):
+    return [leaf for leaf in leaves(network(description)) if isinstance(leaf, Conv)]
+
+
+def test_scale_one_changes_nothing():
+    whole = model("ip-csn-50").model_copy(update={"exact": (), "published": ()})
+    assert scale(whole) == (whole, [])
+
+
+def test_widths_depths_clip_and_classes():
+    small, notes = scale(model("resnet3d-50"), width=0.25, depth=0.5, clip=Clip(frames=4, size=40), classes=10)
+    assert [stage.width for stage in small.stages] == [16, 32, 64, 128]
+    assert [stage.depth for stage in small.stages] == [2, 2, 3, 2]
+    assert (small.stem.width, small.input.frames, small.input.size, small.classes, notes) == (16, 4, 40, 10, [])
+
+
+def test_depthwise_stays_depthwise():
+    small, _ = scale(model("ir-csn-50"), width=0.25)
+    assert all(conv.groups == conv.c_in for conv in convs(small)[1:] if max(conv.kernel) > 1)
+
+
+def test_groups_stay_where_they_divide():
+    small, notes = scale(model("bottleneck-g8-16"), width=0.25)
+    assert {conv.groups for conv in convs(small) if conv.kernel == (3, 3, 3)} == {8}
+    assert notes == []
+
+
+def test_groups_that_do_not_divide_are_fewer_and_told():
+    text = "stages: [{depth: 1, width: 96, block: {kind: bottleneck, conv: {kind: grouped, groups: 32}}}]"
+    small, notes = scale(space.parse(text).genotype({}), width=0.25)
+    assert small.stages[0].width == 24
+    assert {conv.groups for conv in convs(small) if conv.kernel == (3, 3, 3)} == {8}
+    assert len(notes) == 1 and "32 groups became 1/8" in notes[0].replace("1/32", "32")
+
+
+def test_group_width_shrinks_so_that_the_number_of_groups_stays():
+    text = "stages: [{depth: 1, width: 128, block: {kind: bottleneck, conv: {kind: grouped, group_width: 16}}}]"
+    whole = space.parse(text).genotype({})
+    small, _ = scale(whole, width=0.25)
+    counts = [{conv.groups for conv in convs(one) if conv.kernel == (3, 3, 3)} for one in (whole, small)]
+    assert counts == [{8}, {8}]
+
+
+def test_a_number_of_3d_layers_stays_in_proportion():
+    whole = model("resnet3d-50").model_copy(update={"deflation": Deflation(keep=9, end="bottom")})
+    small, _ = scale(whole, depth=0.5)
+    assert small.deflation == Deflation(keep=5, end="bottom")  # 9 of 17 became 5 of 10
+
+
+@pytest.mark.parametrize("path", [str(path) for path in content.everything("space")])
+def test_every_scaled_genotype_builds_and_is_cheaper(path):
+    found, rng = space.load(path), Random(2)
+    for _ in range(25):
+        whole = found.genotype(found.draw(rng))
+        small, _ = scale(whole, width=0.25, depth=0.5, clip=Clip(frames=4, size=32), classes=7)
+        assert cost(small).params < cost(whole).params
+    y = build(small, seed=0).eval()(torch.zeros(2, 3, 4, 32, 32))
+    assert y.shape == (2, 7)
