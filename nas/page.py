@@ -41,7 +41,11 @@ FACTS = {
     "val_clips": "validation clips",
     "proxy": "proxy",
     "clip": "costs counted for",
+    "sampler": "sampler",
     "seed": "seed",
+    "dropped": "draws not trained",
+    "skipped_videos": "videos skipped",
+    "versions": "versions",
 }
 # a rank correlation of fewer pairs says nothing
 PAIRS = 3
@@ -53,14 +57,14 @@ def write_page(
     references: pd.DataFrame | None = None,
     *,
     facts: Mapping[str, object] | None = None,
-    retrained: pd.DataFrame | None = None,
+    retrained: pd.DataFrame | list[dict] | None = None,
     target: str | None = None,
     knee: int | None = None,
 ) -> Path:
     """Write the page of a study to `path`, whole or not at all, and return the path.
 
     `trials` is described in `nas.plots.trials`, `references` in `nas.plots.references`. `facts` adds lines to
-    the head ({"versions": ..., "repeats not trained again": 3}). `retrained` has the columns trial, proxy and
+    the head ({"space": "csn", "records": 96}). `retrained` has a row a retraining with trial, proxy and
     retrained (both accuracies as fractions). `target` is what the user calls the study on the command line,
     `knee` the number of the trial at the front's knee. Raises NasError where the file cannot be written.
 
@@ -84,7 +88,7 @@ def render(
     references: pd.DataFrame | None = None,
     *,
     facts: Mapping[str, object] | None = None,
-    retrained: pd.DataFrame | None = None,
+    retrained: pd.DataFrame | list[dict] | None = None,
     target: str | None = None,
     knee: int | None = None,
 ) -> str:
@@ -144,7 +148,7 @@ def failures(trials: pd.DataFrame) -> list[dict]:
     return sorted(groups, key=lambda group: -group["count"])
 
 
-def fidelity(retrained: pd.DataFrame | None) -> str:
+def fidelity(retrained: pd.DataFrame | list[dict] | None) -> str:
     """How well the proxy orders networks as full training does: Kendall's tau and Spearman's rho, in words.
 
     '' where fewer than three retrained trials tell nothing.
@@ -166,14 +170,12 @@ def fidelity(retrained: pd.DataFrame | None) -> str:
     )
 
 
-def _measured_pairs(retrained: pd.DataFrame | None) -> pd.DataFrame:
-    if retrained is None or retrained.empty:
-        return pd.DataFrame(columns=["trial", "proxy", "retrained"])
-    accuracies = retrained[["proxy", "retrained"]].astype(float)
-    return retrained[np.isfinite(accuracies).all(axis=1)].sort_values("trial")
+def _measured_pairs(retrained: pd.DataFrame | list[dict] | None) -> pd.DataFrame:
+    table = pd.DataFrame(retrained, columns=["trial", "proxy", "retrained"]).astype(float)
+    return table[np.isfinite(table).all(axis=1)].sort_values("trial")
 
 
-def _pairs(retrained: pd.DataFrame | None) -> list[dict]:
+def _pairs(retrained: pd.DataFrame | list[dict] | None) -> list[dict]:
     return [
         {"number": int(row["trial"])} | {key: style.percent(row[key]) for key in ("proxy", "retrained")}
         for row in _measured_pairs(retrained).to_dict("records")
@@ -190,11 +192,23 @@ def _facts(trials: pd.DataFrame, more: Mapping[str, object]) -> list[tuple[str, 
     """What the head tells of the study: the known attrs, then `more`; unknown ones are left out."""
     known = dict(trials.attrs) | {"clip": frame.clip(trials) if trials.attrs.get("clip") else None}
     own = [(told, known.get(key)) for key, told in FACTS.items() if told not in more]
-    shown = [(told, value) for told, value in [*own, *more.items()] if value is not None and value != ""]
-    return [
-        (told, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
-        for told, value in shown
-    ]
+    return [(told, text) for told, value in [*own, *more.items()] if (text := _plain(value))]
+
+
+def _plain(value: object) -> str:
+    """A fact in words; '' where it is unknown.
+
+    >>> _plain(["accuracy", "gflops"]), _plain({"over_budget": 4, "repeated": 1}), _plain({"torch": "2.13"})
+    ('accuracy, gflops', '4 over budget, 1 repeated', 'torch 2.13')
+    """
+    if isinstance(value, Mapping):
+        counted = [
+            f"{count} {str(key).replace('_', ' ')}" for key, count in value.items() if isinstance(count, int)
+        ]
+        return ", ".join(counted or [f"{key} {told}" for key, told in value.items()])
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _reference_rows(references: pd.DataFrame) -> list[dict]:

@@ -6,7 +6,7 @@ in training; that one is trained again under its number and seed, and comes out 
 
 from __future__ import annotations
 
-import json
+import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -181,7 +181,9 @@ def create(folder: Path, recipe: Recipe, base: Recipe, space: Space, facts: dict
             study_name=folder.resolve().name,
             directions=["maximize" if OBJECTIVES[name] == "max" else "minimize" for name in names],
         )
-        study.set_metric_names(list(names))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(list(names))
         told = {"schema": SCHEMA, "recipe": recipes.to_plain(recipe), "base": recipes.to_plain(base), **facts}
         for name, value in {**told, "space": space.fingerprint}.items():
             study.set_user_attr(name, value)

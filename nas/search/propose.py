@@ -13,7 +13,7 @@ from nas.seeds import seed_for
 from nas.space import Space
 from nas.units import Budget
 
-SAMPLER_PATIENCE = 300  # dropped proposals in a row before a sampler gives way to uniform draws
+SAMPLER_PATIENCE = 150  # dropped proposals in a row before a sampler gives way to uniform draws
 UNIFORM_PATIENCE = 20_000
 ENUMERABLE = 200_000  # records up to which a space is searched through to the end
 
@@ -40,7 +40,8 @@ class Proposer:
         """
         seed = seed_for(self.seed, "proposal", number)
         dropped = Dropped()
-        for sampler, patience in ((self.sampler, SAMPLER_PATIENCE), (Uniform(self.space), UNIFORM_PATIENCE)):
+        uniform_patience = min(UNIFORM_PATIENCE, 2 * self.space.count)
+        for sampler, patience in ((self.sampler, SAMPLER_PATIENCE), (Uniform(self.space), uniform_patience)):
             attempt = Dropped()
             stream = patient(sampler.propose(history, seed), attempt, patience)
             try:
