@@ -95,8 +95,8 @@ def reference_point(
 ) -> tuple[float, ...]:
     """A reference for `hypervolume`: each objective's worst measured value, and `margin` of its range beyond.
 
-    The margin lets the extreme points of the front count too (10 % is the usual choice: Ishibuchi et al.
-    2018, "How to specify a reference point in hypervolume calculation for fair performance comparison").
+    The margin lets the extreme points of the front count too (10 % is the usual choice: "How to specify
+    a reference point in hypervolume calculation for fair performance comparison", 2018).
     Where all values are equal, the margin is taken of the value. NasError when no row has all its values.
 
     >>> aims = [Objective("accuracy", "max"), Objective("gflops", "min")]
@@ -112,8 +112,8 @@ def reference_point(
 def knee(points: Sequence[Sequence[float | None]], objectives: Sequence[Objective]) -> int:
     """The row of the front from which every step along it costs much of one objective for little of another.
 
-    It is the front point farthest, towards the ideal, from the hyperplane through the extremes (I. Das 1999,
-    "On characterizing the 'knee' of the Pareto curve based on normal-boundary intersection"). Each objective
+    It is the front point farthest, towards the ideal, from the hyperplane through the extremes ("On
+    characterizing the 'knee' of the Pareto curve based on normal-boundary intersection", 1999). Each objective
     is scaled over the front, 0 its best value and 1 its worst; costs that span more than a decade are scaled
     by their logarithm. For two objectives the extremes are then (0, 1) and (1, 0), and the distance of x from
     their chord is (1 - x_1 - x_2) / sqrt(2). For d objectives we take the hyperplane of equal intercepts,

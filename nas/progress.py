@@ -159,6 +159,44 @@ class SearchReporter:
         return Group(*parts)
 
 
+class RetrainReporter:
+    """Shows one full training: a bar in a terminal, a line an epoch anywhere."""
+
+    def __init__(self, console: Console, epochs: int):
+        self.console, self.epochs, self.began, self.first = console, epochs, time.monotonic(), 0
+        self.bar: Progress | None = None
+
+    @contextmanager
+    def shown(self):
+        """Within it, the bar stands at the bottom of the terminal."""
+        if not self.console.is_terminal:
+            yield self
+            return
+        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
+        with Progress(*columns, console=self.console, transient=True) as self.bar:
+            self.task = self.bar.add_task("training", total=None)
+            yield self
+
+    def step(self, done: int, total: int) -> None:
+        """Training steps done so far."""
+        if self.bar:
+            self.bar.update(self.task, completed=done, total=total)
+
+    def epoch(self, row: dict) -> None:
+        """An epoch ended."""
+        self.first = self.first or row["epoch"]
+        passed = row["epoch"] - self.first + 1
+        left = (time.monotonic() - self.began) / passed * (self.epochs - row["epoch"])
+        self.note(
+            f"epoch {row['epoch']} of {self.epochs}: training error {row['train_error']:.3f}, "
+            f"validation error {1 - row['val_accuracy']:.3f}, about {duration(left)} left"
+        )
+
+    def note(self, text: str) -> None:
+        """One line that stays."""
+        (self.bar.console if self.bar else self.console).print(text, highlight=False, soft_wrap=True, markup=False)
+
+
 def accuracy(trial: Trial) -> str:
     """A trial's accuracy with its standard error from the number of validation clips.
 

@@ -77,10 +77,17 @@ def pareto(target: str, *, console: Console) -> None:
         _say(console, "± its standard error from the number of validation clips (the spread between seeds comes on top)")
     else:
         _say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
-    table.to_csv(study.folder / "pareto.csv", index=False)
+    table.drop(columns="genotype", errors="ignore").to_csv(study.folder / "pareto.csv", index=False)
     (study.folder / "pareto.yaml").write_text(_front_yaml(best), encoding="utf-8")
     clip = fronts.genotype_of(trials[0]).input if trials else None
-    write_page(study.folder / "pareto.html", table, fronts.references(clip) if clip else None, retrained=fronts.retrained(study))
+    write_page(
+        study.folder / "pareto.html",
+        table,
+        fronts.references(clip) if clip else None,
+        retrained=fronts.retrained(study),
+        target=str(study.folder),
+        knee=fronts.pick(trials, study.recipe.objectives, "knee").number if best else None,
+    )
     _say(console, f"wrote {study.folder}/pareto.csv, pareto.yaml and pareto.html")
 
 
@@ -106,7 +113,6 @@ def retrain(
 
 
 def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, console: Console) -> None:
-    from nas.plots.learning_curves import learning_curves
     from nas.progress import RetrainReporter
     from nas.retrain import retrain as full_training
 
@@ -122,7 +128,19 @@ def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, consol
             seed=seed_for(study.recipe.seed, "retraining", chosen.key), device=device,
             on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
         )  # fmt: skip
-    _say(console, f"accuracy {result.accuracy:.3f} (proxy {chosen.accuracy or float('nan'):.3f}); wrote {folder}")
+    _draw_curve(result.curve, folder, study.recipe.data.path, str(genotype.input))
+    proxy = "none" if chosen.accuracy is None else f"{chosen.accuracy:.3f}"
+    _say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
+
+
+def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> None:
+    import pandas as pd
+
+    from nas.plots.learning_curves import learning_curves
+
+    rows = pd.DataFrame(curve)
+    rows.attrs = {"dataset": dataset, "clip": clip}
+    learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
 
 
 def _front_yaml(best: list[studies.Trial]) -> str:

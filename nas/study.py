@@ -200,6 +200,7 @@ def open_study(folder: Path | str) -> Study:
     if not exists(folder):
         raise NasError("has no study.db: nothing was searched there yet", where=str(folder), fix=f"run nas search {folder}")
     with _readable(folder / DATABASE):
+        _check_header(folder / DATABASE)
         return Study(folder, _storage(folder / DATABASE))
 
 
@@ -227,10 +228,19 @@ def _readable(path: Path):
         raise NasError(
             f"is no study database or is damaged ({cause})", where=str(path), fix="put a copy in its place, or move it away"
         ) from None
-    except KeyError:
+    except (KeyError, ValueError) as error:
+        if isinstance(error, NasError):
+            raise
         raise NasError("holds no study", where=str(path), fix="move it away to start anew") from None
     except RuntimeError as error:
         raise NasError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a file that is no database before SQLAlchemy makes one of it."""
+    with path.open("rb") as file:
+        if file.read(16) != b"SQLite format 3\0":
+            raise NasError("is no study database or is damaged", where=str(path), fix="put a copy in its place, or move it away")
 
 
 def _storage(path: Path) -> optuna.storages.RDBStorage:

@@ -1,0 +1,76 @@
+"""Accuracy over channel interactions on a log axis, a symbol a block type (CSN paper, Figure 7).
+
+The paper's finding is that accuracy follows the number of channel interactions better than FLOPs; this figure
+shows whether it holds in the study's space. Colour is GFLOPs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from nas.plots import references as published
+from nas.plots import style
+from nas.plots import trials as frame
+from nas.plots.accuracy_over_cost import axes, explained, points
+
+COST = "ginteractions"
+
+
+def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | None = None) -> go.Figure:
+    """Draw accuracy over interactions; front points are outlined, dominated ones lighter.
+
+    Takes the frames of `accuracy_over_cost`. A network without any interaction has no place on a log axis:
+    such trials are counted in the subtitle.
+
+    >>> accuracy_over_interactions(pd.DataFrame()).layout.xaxis.type
+    'log'
+    """
+    trials, references = frame.tidy(trials), published.tidy(references)
+    shown = frame.measured(trials, COST)
+    none = int((shown[COST] <= 0).sum())
+    told = explained(trials, shown, "gflops") + (
+        f" Without any interaction, not drawn: {none}." if none else ""
+    )
+    shown = shown[shown[COST] > 0]
+    figure = go.Figure(layout=style.layout("Accuracy over channel interactions", told))
+    blocks = block_types(shown)
+    for block, symbol in zip(sorted(set(blocks)), itertools.cycle(style.SYMBOLS), strict=False):
+        rows = shown[blocks == block]
+        figure.add_trace(points(rows[~rows["on_front"]], shown, COST, "gflops", symbol=symbol))
+        figure.add_trace(points(rows[rows["on_front"]], shown, COST, "gflops", symbol=symbol, front=True))
+        style.key(figure, escape(block), symbol=symbol)
+    if shown["on_front"].any():
+        style.key(figure, "on the front", outline=style.ACCENT)
+    references = references[references[COST] > 0]
+    costs = pd.concat([shown[COST], references[COST]])
+    axes(figure, trials, costs, "gflops", log=True)
+    published.draw(figure, references, shown, cost=COST, dataset=str(trials.attrs.get("dataset")))
+    if shown.empty:
+        style.note(figure, frame.emptiness(trials))
+    return figure
+
+
+def block_types(trials: pd.DataFrame) -> pd.Series:
+    """The block type of each trial, from the decisions whose name ends in 'block'.
+
+    'mixed' where a network's stages differ; 'trials' where no decision tells.
+
+    >>> frame = pd.DataFrame({"decision.a.block": ["ir", "ir", None], "decision.b.block": ["ir", "ip", None]})
+    >>> block_types(frame).tolist()
+    ['ir', 'mixed', 'trials']
+    """
+    columns = [
+        column for column in trials if str(column).startswith(frame.DECISION) and column.endswith("block")
+    ]
+
+    def told(row: pd.Series) -> str:
+        kinds = {str(answer) for answer in row.dropna()}
+        return "mixed" if len(kinds) > 1 else kinds.pop() if kinds else "trials"
+
+    if not columns:
+        return pd.Series("trials", index=trials.index, dtype=object)
+    return trials[columns].apply(told, axis=1).astype(object)

@@ -1,0 +1,144 @@
+"""Accuracy over cost: what is drawn where, and that a study's texts stay texts."""
+
+import itertools
+import math
+
+import pandas as pd
+import pytest
+
+from nas.errors import NasError
+from nas.plots import references as published
+from nas.plots.accuracy_over_cost import accuracy_over_cost
+from tests.study_frame import references, trials
+
+
+def named(figure, name):
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+def drawn(figure):
+    """The numbers of the trials that stand in the figure."""
+    return sorted(int(n) for trace in figure.data if trace.customdata is not None for n in trace.customdata)
+
+
+def test_complete_trials_are_drawn_and_the_rest_counted():
+    figure = accuracy_over_cost(trials())
+    assert drawn(figure) == [0, 1, 2]
+    assert "5 trials (3 complete, 1 failed, 1 running)" in figure.layout.title.subtitle.text.replace(
+        "<br>", " "
+    )
+
+
+def test_the_front_is_a_staircase_with_bars_of_one_standard_error():
+    figure = accuracy_over_cost(trials())
+    stairs = named(figure, "best at this cost or less")
+    assert (list(stairs.x), list(stairs.y)) == ([0.5, 4.0, 4.0], [0.4, 0.6, 0.6])
+    assert stairs.line.shape == "hv"
+    front = next(t for t in figure.data if t.customdata is not None and list(t.customdata) == [0, 1])
+    assert list(front.error_y.array) == pytest.approx([math.sqrt(p * (1 - p) / 600) for p in (0.4, 0.6)])
+    dominated = next(t for t in figure.data if t.customdata is not None and list(t.customdata) == [2])
+    assert dominated.marker.opacity < front.marker.opacity == 1
+
+
+def test_titles_carry_units_clip_and_data_set():
+    layout = accuracy_over_cost(trials(), references()).layout
+    assert layout.xaxis.title.text == "GFLOPs<br>(10⁹ multiply-accumulates, one 8x224x224 clip)"
+    assert layout.yaxis.title.text == "top-1 accuracy on motion, proxy"
+    assert layout.coloraxis.colorbar.title.text == "Ginteractions (10⁹ channel interactions)"
+    for fact in ("motion", "width x0.25, 8 epochs", "at most 35 GFLOPs", "seed 3", "600 validation clips"):
+        assert fact in layout.title.subtitle.text.replace("<br>", " ")
+
+
+def test_the_axis_is_logarithmic_beyond_a_decade():
+    assert accuracy_over_cost(trials()).layout.xaxis.type != "log", "0.5 to 4"
+    layout = accuracy_over_cost(trials(), references()).layout
+    assert layout.xaxis.type == "log", "0.5 to 22.5"
+    assert list(layout.xaxis.tickvals) == [0.5, 1, 2, 5, 10, 20]
+    low, high = (10**end for end in layout.xaxis.range)
+    assert low < 0.5 and high > 22.5
+
+
+def test_networks_of_another_data_set_have_an_axis_of_their_own():
+    figure = accuracy_over_cost(trials(), references())
+    other, same = (
+        named(figure, f"published on {data}, 8x224x224 clips") for data in ("Kinetics-400", "motion")
+    )
+    assert (other.yaxis, same.yaxis) == ("y2", None)
+    assert figure.layout.yaxis2.title.text == "published top-1<br>on Kinetics-400"
+    assert figure.layout.yaxis2.side == "right"
+    assert figure.layout.yaxis.domain[1] < figure.layout.yaxis2.domain[0], "the two do not overlap"
+    assert list(same.x) == [3.0]
+    unrated = named(figure, "published, no accuracy")
+    assert list(unrated.x) == [22.5] and "published top-1" not in unrated.hovertext[0]
+
+
+def test_networks_measured_with_other_clips_have_another_symbol():
+    peers = references().assign(clip=["8x224x224", "32x256x256", None, None])
+    figure = accuracy_over_cost(trials(), peers)
+    names = ("Kinetics-400, 8x224x224 clips", "Kinetics-400, 32x256x256 clips", "motion")
+    symbols = [named(figure, f"published on {name}").marker.symbol for name in names]
+    assert symbols[0] != symbols[1]
+
+
+def test_all_accuracies_stand_inside_their_axes():
+    figure = accuracy_over_cost(trials(), references())
+    assert figure.layout.yaxis.range[0] < 0.3 and figure.layout.yaxis.range[1] > 0.6
+    assert figure.layout.yaxis2.range[0] < 0.703 and figure.layout.yaxis2.range[1] > 0.708
+
+
+def test_a_hover_text_tells_the_whole_trial():
+    figure = accuracy_over_cost(trials())
+    told = next(
+        t for t in figure.data if t.customdata is not None and list(t.customdata) == [0, 1]
+    ).hovertext[1]
+    for part in ("<b>trial 1</b>, on the front", "ip 1-1-1-1 w16", "accuracy 60.0 ± 2.0 %", "4.00 GFLOPs"):
+        assert part in told
+    for part in ("0.400 Ginteractions", "2.00 Mparams", "one 8x224x224 clip", "block: ip"):
+        assert part in told
+
+
+def test_texts_of_a_study_are_escaped():
+    frame = trials().assign(summary="<script>alert(1)</script>")
+    frame["decision.<i>x"] = "<img src=x>"
+    frame.attrs |= {"dataset": "<script>", "clip": "<b>8"}
+    peers = references().assign(name="<script>x", dataset="<u>", source="<a href='javascript:x'>")
+    json = accuracy_over_cost(frame, peers).to_json(engine="json")
+    plain = json.replace("\\u003c", "<").replace("\\u003e", ">").replace("\\u002f", "/")
+    for text in ("<script>", "<img", "<u>", "<i>x", "<a ", "<b>8"):
+        assert text not in plain
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_few_trials(count):
+    figure = accuracy_over_cost(trials(count), references())
+    assert drawn(figure) == list(range(count))
+    assert [note.text for note in figure.layout.annotations] == ["no trial yet"][count:]
+
+
+def test_all_failed_says_so():
+    frame = trials().assign(state="failed", accuracy=math.nan, on_front=False)
+    assert accuracy_over_cost(frame).layout.annotations[0].text == "all 5 trials failed"
+    assert accuracy_over_cost(frame[:1]).layout.annotations[0].text == "the only trial failed"
+    assert "no complete trial yet" in accuracy_over_cost(trials()[3:]).layout.annotations[0].text
+
+
+def test_any_cost_can_be_the_axis_and_an_unknown_one_is_named():
+    figure = accuracy_over_cost(trials(), cost="mparams")
+    assert figure.layout.xaxis.title.text == "Mparams<br>(10⁶ trainable parameters)"
+    assert accuracy_over_cost(pd.DataFrame(), cost="activations").layout.annotations
+    with pytest.raises(NasError, match="did you mean 'gflops'"):
+        accuracy_over_cost(trials(), cost="gflop")
+
+
+def test_labels_of_published_networks_never_overlap():
+    many = pd.concat([references()] * 6).assign(accuracy=[0.6 + i % 7 * 0.01 for i in range(24)])
+    many["gflops"] = [1 + i * 0.7 for i in range(24)]
+    place = published._Place(many["gflops"], (0.55, 0.7), 130.0)
+    labels, positions = published._labels(many, place)
+    boxes = [
+        published._box(centre, published.POSITIONS[position], published.LETTER * len(label))
+        for centre, label, position in zip(place.centres(many), labels, positions, strict=True)
+        if label
+    ]
+    assert len(boxes) > 2
+    assert not any(published._overlap(a, b) for a, b in itertools.combinations(boxes, 2))

@@ -1,0 +1,316 @@
+"""The commands as a user calls them, on a tiny space and real video files."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nas import cli, study
+from nas.data import motion
+from tests.spaces import TINY
+
+RECIPE = """
+nas: 1
+space: tiny.yaml
+budget: 3mflops
+objectives: [accuracy, gflops, mparams]
+trials: 3
+sampler: {kind: uniform}
+data: {path: VIDEOS, pack: {every: 1, frames: 8, size: 24}}
+proxy: {width: 1.0, depth: 1.0, clip: {frames: 4, size: 20, stride: 2}, train: {epochs: 1, batch: 8}}
+retrain: {clip: {frames: 4, size: 20, stride: 2}, train: {epochs: 2, batch: 8}}
+"""
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    settings = motion.MotionSettings(train=30, val=20, size=32)
+    return motion.generate(tmp_path_factory.mktemp("videos"), settings, workers=1)
+
+
+@pytest.fixture
+def folder(tmp_path, videos, monkeypatch):
+    """A working folder with a space and a recipe."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "studies" / "small").mkdir(parents=True)
+    (tmp_path / "studies" / "small" / "study.yaml").write_text(RECIPE.replace("VIDEOS", str(videos)))
+    return tmp_path
+
+
+@pytest.fixture
+def nas(monkeypatch, capsys):
+    """Calls the command line; returns (exit status, output, errors)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nas", *map(str, arguments)])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return call
+
+
+def start(folder, *arguments):
+    """The command line as its own process."""
+    command = [sys.executable, "-m", "nas", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def results(folder):
+    return [(t.number, t.state, t.key, t.accuracy, t.memo) for t in study.open_study(folder / "studies" / "small").trials()]
+
+
+def test_search_pareto_retrain(folder, nas):
+    status, out, err = nas("search", "studies/small")
+    assert (status, err) == (0, ""), err
+    assert out.count("accuracy") >= 3 and "all 3 trials are done" in out
+    where = folder / "studies" / "small"
+    trials = study.open_study(where).trials()
+    assert [trial.state for trial in trials] == ["complete"] * 3
+    assert all(trial.cost.macs <= 3e6 and len(trial.outcome["curve"]) == 1 for trial in trials)
+
+    status, out, err = nas("pareto", "studies/small")
+    assert (status, err) == (0, ""), err
+    assert {path.name for path in where.glob("pareto.*")} == {"pareto.csv", "pareto.yaml", "pareto.html"}
+    assert len((where / "pareto.csv").read_text().splitlines()) == 4
+    assert "ir-csn-50" in (where / "pareto.html").read_text()
+
+    status, out, err = nas("retrain", "studies/small", "--pick", "knee")
+    assert (status, err) == (0, ""), err
+    number = int(re.search(r"trial (\d+)", out)[1])
+    files = {path.name for path in (where / "retrained" / str(number)).iterdir()}
+    assert {"genotype.yaml", "weights.safetensors", "metrics.json", "curve.csv", "curve.html"} <= files
+    metrics = json.loads((where / "retrained" / str(number) / "metrics.json").read_text())
+    assert metrics["facts"]["trial"] == number
+    status, out, _ = nas("retrain", "studies/small", "--trial", number)
+    assert status == 0 and "finished already" in out
+
+    status, out, _ = nas("show", "studies/small", "--trial", number, "--json")
+    assert json.loads(out)["macs"] == trials[number].cost.macs
+    assert nas("show", where / "retrained" / str(number) / "genotype.yaml")[0] == 0
+
+
+def test_killed_and_resumed_is_as_if_left_alone(folder, nas):
+    assert nas("search", "studies/small", "--trials", 4)[0] == 0
+    whole = results(folder)
+    for path in (folder / "studies" / "small").glob("[!s]*"):
+        path.unlink()
+    (folder / "studies" / "small" / "study.db").unlink()
+    for finished in (1, 2):
+        process = start(folder, "search", "studies/small", "--trials", 4)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None and _finished(folder) < finished:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert nas("search", "studies/small", "--trials", 4)[0] == 0
+    assert results(folder) == whole
+
+
+def _finished(folder):
+    database = folder / "studies" / "small" / "study.db"
+    return sum(row[1] == "complete" for row in results(folder)) if database.exists() else 0
+
+
+def test_interrupt_keeps_what_is_finished(folder):
+    process = start(folder, "search", "studies/small", "--trials", 60)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if re.match(r"trial 0 .*accuracy", line):
+            process.send_signal(signal.SIGINT)
+            break
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in rest and "Traceback" not in "".join(lines) + rest
+    assert results(folder)[0][1] == "complete"
+
+
+def test_a_second_driver_is_told(folder, nas):
+    with study.driving(folder / "studies" / "small"):
+        status, _, err = nas("search", "studies/small")
+    assert status == 1 and "another nas search is running this study" in err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "flags", "words"),
+    [
+        ("budget: 3mflops", "budget: 2mflops", [], "budget: 3mflops -> 2mflops"),
+        ("epochs: 1", "epochs: 2", [], "proxy.train.epochs: 1 -> 2"),
+        ("", "", ["--seed", "1"], "seed: 0 -> 1"),
+        ("", "", ["--objectives", "accuracy,gflops"], "objectives"),
+    ],
+)
+def test_a_resume_with_another_recipe_shows_the_difference(folder, nas, old, new, flags, words):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    path = folder / "studies" / "small" / "study.yaml"
+    path.write_text(path.read_text().replace(old, new, 1))
+    status, _, err = nas("search", "studies/small", *flags)
+    assert status == 1 and words in err and err.count("\n") == 1
+    assert len(results(folder)) == 1
+
+
+def test_a_resume_with_another_space_shows_the_difference(folder, nas):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    path = folder / "tiny.yaml"
+    path.write_text("# a comment alone changes nothing\n" + path.read_text())
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    path.write_text(path.read_text().replace("!int [1, 3]", "!int [1, 4]"))
+    status, _, err = nas("search", "studies/small")
+    assert status == 1 and "!int [1, 3]" in err and "!int [1, 4]" in err
+
+
+def test_more_trials_are_no_other_recipe(folder, nas):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    assert nas("search", "studies/small", "--trials", 2)[0] == 0
+    assert len(results(folder)) == 2
+
+
+def test_other_videos_stop_a_resume(folder, nas, videos):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    other = motion.generate(folder / "other", motion.MotionSettings(train=30, val=10, size=32), workers=1)
+    status, _, err = nas("search", "studies/small", "--data", other)
+    assert status == 1 and "videos differ" in err
+
+
+def test_space_and_budget_name_the_study(folder, nas, videos):
+    command = ("search", "--space", "tiny.yaml", "--budget", "1..3mflops,10kparams", "--trials", 1)
+    plain = (folder / "studies" / "small" / "study.yaml").read_text()
+    (folder / "studies" / "motion").mkdir()
+    (folder / "studies" / "motion" / "study.yaml").write_text(plain)
+    status, out, err = nas(*command)
+    assert status == 0, err
+    made = folder / "studies" / "tiny-1..3mflops-10kparams"
+    assert {"study.yaml", "study.db", "space.yaml"} <= {path.name for path in made.iterdir()}
+    assert nas(*command)[0] == 0
+    assert len(study.open_study(made).trials()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "ir-csn-51"], "did you mean 'ir-csn-50'"),
+        (["show", "nothing.yaml"], "no such file"),
+        (["show", "studies/small"], "nothing was searched there yet"),
+        (["check", "tiny.yaml", "--budget", "3mflop"], "did you mean 'mflops'"),
+        (["check", "tinny"], "did you mean 'tiny'"),
+        (["search", "studies/nowhere"], "no such file or studies name"),
+        (["search", "tiny.yaml"], "is a file, a study is a folder"),
+        (["search", "studies/small", "--budget", "1kparams"], "nothing meets the budget 1kparams"),
+        (["search", "studies/small", "--budget", "35"], "not understood"),
+        (["search", "studies/small", "--objectives", "gflops"], "lack accuracy"),
+        (["search", "studies/small", "--sampler", "annealing"], "sampler"),
+        (["search", "studies/small", "--data", "empty"], "empty"),
+        (["search", "studies/small", "--data", "missing"], "missing"),
+        (["search", "studies/small", "--data", "tiny.yaml"], "tiny.yaml"),
+        (["search", "studies/small", "--device", "tpu"], "tpu"),
+        (["pareto", "studies/small"], "nothing was searched there yet"),
+        (["pareto", "missing"], "nothing was searched there yet"),
+        (["retrain", "studies/small", "--trial", "3"], "nothing was searched there yet"),
+    ],
+)
+def test_bad_input_is_one_clear_line(folder, nas, arguments, words):
+    (folder / "empty").mkdir()
+    (folder / "space").mkdir()
+    (folder / "space" / "tiny.yaml").write_text(TINY)
+    status, _, err = nas(*arguments)
+    assert status == 1
+    assert words in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["shwo"],
+        ["show"],
+        ["show", "tiny.yaml", "--frames", "3"],
+        ["show", "ir-csn-50", "--frames", "none"],
+        ["search", "studies/small", "--trials", "0"],
+        ["retrain", "studies/small"],
+        ["retrain", "studies/small", "--pick", "elbow"],
+        ["retrain", "studies/small", "--pick", "knee", "--trial", "1"],
+    ],
+)
+def test_a_wrong_call_exits_with_2(folder, nas, arguments):
+    assert nas(*arguments)[0] == 2
+
+
+def test_trials_that_are_not_there(folder, nas):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    for command in ("retrain", "show"):
+        status, _, err = nas(command, "studies/small", "--trial", 9)
+        assert status == 1 and "has no trial 9; its trials are 0 to 0" in err
+
+
+def test_a_damaged_or_newer_study_is_refused_and_left_alone(folder, nas):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    opened = study.open_study(folder / "studies" / "small")
+    opened.set("schema", 99)
+    opened.storage.engine.dispose()
+    status, _, err = nas("search", "studies/small")
+    assert status == 1 and "newer version" in err
+    path = folder / "studies" / "small" / "study.db"
+    for damage in (b"not a database" * 100, path.read_bytes()[:5000], b""):
+        path.write_bytes(damage)
+        for command in ("search", "pareto"):
+            status, _, err = nas(command, "studies/small")
+            assert status == 1 and "study.db" in err and err.count("\n") == 1, err
+        assert path.read_bytes() == damage
+
+
+def test_a_folder_that_cannot_be_written(folder, nas):
+    (folder / "studies" / "file").write_text("")
+    status, _, err = nas("search", "--space", "tiny.yaml", "--budget", "3mflops", "--data", "x" * 300)
+    assert status == 1 and err.count("\n") == 1
+    if os.geteuid() == 0:
+        return
+    (folder / "studies" / "small").chmod(0o500)
+    status, _, err = nas("search", "studies/small")
+    assert status == 1 and "cannot be written" in err
+
+
+def test_show_needs_no_torch_and_says_the_published_cost():
+    code = "import sys; from nas import cli; sys.argv = ['nas', 'show', 'ir-csn-50', '--json'];\ntry: cli.main()\nexcept SystemExit: pass\nassert not {'torch', 'optuna', 'plotly', 'pandas', 'av'} & set(sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert json.loads(out) == {
+        "name": "ir-csn-50", "clip": "8x224x224", "classes": 400, "macs": 10577744384, "conv_macs": 10576925184,
+        "linear_macs": 819200, "params": 13131152, "weights": 13077632, "interactions": 5423593664,
+        "activations": 61240208, "norm_elements": 61239808, "depth": 50, "receptive_field": [107, 427, 427],
+        "key": "0c63803edf2d06f7",
+    }  # fmt: skip
+
+
+def test_show_takes_clip_and_classes(nas):
+    told = json.loads(nas("show", "ir-csn-101", "--frames", 32, "--size", 224, "--classes", 487, "--json")[1])
+    assert (told["clip"], told["classes"], told["conv_macs"], told["linear_macs"]) == ("32x224x224", 487, 56467367936, 487 * 2048)
+
+
+def test_check_reports_the_space(nas, folder):
+    status, out, _ = nas("check", "tiny.yaml", "--budget", "1mflops", "--samples", 300)
+    assert status == 0
+    assert "72 records" in out and "in budget" in out and "GFLOPs" in out
+
+
+def test_help_lists_every_command(nas):
+    status, out, _ = nas("--help")
+    assert status == 0
+    assert all(command in out for command in ("show", "check", "search", "pareto", "retrain"))
+
+
+def test_the_module_runs_too(folder):
+    process = start(folder, "--help")
+    assert "pareto" in process.communicate()[0] and process.returncode == 0
+
+
