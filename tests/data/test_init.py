@@ -1,0 +1,37 @@
+import subprocess
+import sys
+
+import pytest
+
+from nas import data
+from nas.data import motion
+from nas.errors import NasError
+
+
+def test_source_by_name_by_variable_and_by_folder(tmp_path, motion_folder, monkeypatch):
+    monkeypatch.setattr(motion.generate, "__defaults__", (motion.MotionSettings(train=20, val=10),))
+    assert data.source("motion", cache=motion_folder.parent) == data.source(
+        str(motion_folder), cache=tmp_path
+    )
+    monkeypatch.setenv("NAS_DATA", str(motion_folder))
+    assert len(data.source(None, cache=tmp_path).train) == 20
+
+
+def test_no_source_says_the_three_ways_to_name_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("NAS_DATA", raising=False)
+    with pytest.raises(NasError, match=r"--data.*recipe.*NAS_DATA"):
+        data.source(None, cache=tmp_path)
+
+
+def test_the_cache_folder_follows_the_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "new"))
+    assert data.cache_folder() == tmp_path / "new" and (tmp_path / "new").is_dir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(NasError, match="the cache folder cannot be used.*set NAS_CACHE"):
+        data.cache_folder()
+
+
+def test_a_worker_process_imports_no_torch():
+    code = "import sys, nas.data.decode, nas.data.motion; assert not {'torch', 'av'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
