@@ -88,6 +88,13 @@ def fit(
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        problem = (
+            "a batch norm met a single value per channel: the training batch is one clip at one position"
+        )
+        raise NasError(problem, fix="raise batch, or give more clips or larger ones") from error
     # Raised out here, where the first error and the tensors its traceback holds are gone.
     raise _out_of_memory(settings, clip, place)
 
@@ -175,7 +182,7 @@ class _Training:
         self.optimizer = sgd(model, settings)
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16")
         self.curve = self._resumed() if checkpoint and checkpoint.exists() else []
-        self.steps = math.ceil(len(pack.train) / settings.batch)
+        self.steps = pack.train.steps(settings.batch, train=True)
         self.total = self.steps * settings.epochs
         done = self.steps * len(self.curve)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate, last_epoch=done - 1)
@@ -221,6 +228,9 @@ class _Training:
                 tally.add(*self._step(clips, labels), labels)
                 on_step(done, self.total)
         loss, accuracy, _ = tally.means()
+        assert tally.steps == self.steps, (
+            "the split's steps and batches disagree"
+        )  # the schedule counts steps
         return {"lr": lr, "train_loss": loss, "train_error": 1 - accuracy}
 
     def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,210 @@
+"""Checkpoints: what is written comes back; what was not written by a whole `save` is refused in one line."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from nas import checkpoint
+from nas.checkpoint import Progress
+from nas.errors import NasError
+from nas.recipe import TrainSettings
+from nas.train import sgd
+from tests.clips import tiny_network
+
+ROOT = Path(__file__).parents[1]
+PROGRESS = Progress(run={"seed": 3}, curve=[{"epoch": 1, "val_loss": 0.1 + 0.2}], scaler={"scale": 65536.0})
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def trained(seed: int = 0, momentum: float = 0.9) -> tuple[nn.Module, torch.optim.SGD]:
+    model = tiny_network(seed=seed).to(memory_format=torch.channels_last_3d)
+    optimizer = sgd(model, TrainSettings(momentum=momentum))
+    model(torch.randn(2, 3, 4, 8, 8)).square().mean().backward()
+    optimizer.step()
+    return model, optimizer
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    checkpoint.save(tmp_path / "run.safetensors", *trained(), PROGRESS)
+    return tmp_path / "run.safetensors"
+
+
+def rewritten(path: Path, **about: object) -> None:
+    """Write the file's tensors again and change what its metadata says."""
+    with safetensors.safe_open(path, "pt") as file:
+        old = json.loads(file.metadata()["nas"])
+    safetensors.torch.save_file(
+        safetensors.torch.load(path.read_bytes()), path, {"nas": json.dumps(old | about)}
+    )
+
+
+def refused(path: Path, match: str, model: nn.Module | None = None) -> None:
+    """Loading fails in one line that names the file, and changes neither model nor optimiser."""
+    model, optimizer = trained(seed=1) if model is None else (model, sgd(model, TrainSettings()))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(NasError, match=match) as caught:
+        checkpoint.load(path, model, optimizer)
+    assert str(path) in str(caught.value)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.0])
+def test_weights_momentum_and_progress_come_back(tmp_path: Path, momentum: float):
+    path, (model, optimizer) = tmp_path / "run.safetensors", trained(momentum=momentum)
+    checkpoint.save(path, model, optimizer, PROGRESS)
+    other, other_optimizer = trained(seed=1, momentum=momentum)
+    assert checkpoint.load(path, other, other_optimizer) == PROGRESS == checkpoint.peek(path)
+    for (name, ours), theirs in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs), name
+    for ours, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        old, new = (
+            optimizer.state[ours].get("momentum_buffer"),
+            other_optimizer.state[theirs].get("momentum_buffer"),
+        )
+        assert (old is new is None) or (torch.equal(old, new) and old.stride() == new.stride())
+    assert [file.name for file in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_weights_alone_come_back(tmp_path: Path):
+    path, (model, _), (other, _) = tmp_path / "weights.safetensors", trained(), trained(seed=1)
+    checkpoint.save_weights(path, model, {"epoch": 4})
+    assert checkpoint.load_weights(path, other) == {"epoch": 4}
+    assert torch.equal(model[0].weight, other[0].weight)
+    assert set(safetensors.torch.load_file(path)) == set(model.state_dict())
+    refused(path, "is not a nas checkpoint file")
+
+
+def test_a_file_cut_off_anywhere_is_refused(saved: Path):
+    whole = saved.read_bytes()
+    for length in (0, 4, 100, len(whole) // 2, len(whole) - 1):
+        saved.write_bytes(whole[:length])
+        refused(saved, "is cut off or not a safetensors file; delete it")
+
+
+def test_foreign_files_are_refused(saved: Path, tmp_path: Path):
+    safetensors.torch.save_file({"weight": torch.zeros(2)}, saved)
+    refused(saved, "is not a nas checkpoint file")
+    torch.save({"weight": torch.zeros(2)}, saved)
+    refused(saved, "is cut off or not a safetensors file")
+    refused(tmp_path / "absent.safetensors", "cannot be read")
+    refused(tmp_path, "cannot be read|cut off")
+
+
+def test_an_altered_file_is_refused(saved: Path):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[:-7] + bytes([whole[-7] ^ 1]) + whole[-6:])
+    refused(saved, "was altered after it was written")
+    saved.write_bytes(whole)
+    rewritten(saved, state=json.dumps({"run": {"seed": 4}, "curve": [], "scaler": {}}))
+    refused(saved, "was altered after it was written")
+
+
+@pytest.mark.parametrize(
+    "about", [{"state": 3}, {"digest": None}, {"schema": "x"}, {"schema": 0}, {"schema": []}]
+)
+def test_damaged_metadata_is_refused(saved: Path, about: dict):
+    rewritten(saved, **about)
+    refused(saved, "its metadata is damaged")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3"])
+def test_metadata_that_is_no_object_is_refused(saved: Path, text: str):
+    safetensors.torch.save_file(safetensors.torch.load(saved.read_bytes()), saved, {"nas": text})
+    refused(saved, "its metadata is damaged")
+
+
+def test_a_newer_schema_is_refused(saved: Path):
+    rewritten(saved, schema=2)
+    refused(saved, r"was written by a newer nas \(schema 2; this one reads up to 1\); upgrade nas")
+
+
+def test_equal_runs_leave_equal_files(saved: Path):
+    first = saved.read_bytes()
+    model, optimizer = trained(seed=1)
+    progress = checkpoint.load(saved, model, optimizer)
+    checkpoint.save(saved, model, optimizer, progress)
+    assert saved.read_bytes() == first
+
+
+def test_another_network_is_refused_by_name(saved: Path):
+    wide = nn.Sequential(nn.Conv3d(3, 9, 3, padding=1, bias=False), *list(tiny_network())[1:])
+    refused(saved, r"0\.weight is \(8, 3, 3, 3, 3\) in the file, \(9, 3, 3, 3, 3\) in the network", wide)
+    refused(saved, r"only the file has 6\.", nn.Sequential(*list(tiny_network())[:-1]))
+    refused(saved, r"only the network has 7\.", nn.Sequential(*tiny_network(), nn.Linear(6, 6)))
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_previous_file(saved: Path, monkeypatch, call: str):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(NasError, match=r"run\.safetensors: cannot be written \(No space left on device\)"):
+        checkpoint.save(saved, *trained(), Progress({}, [], {}))
+    assert checkpoint.peek(saved) == PROGRESS
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path):
+    with pytest.raises(NasError, match="cannot be written"):
+        checkpoint.write(tmp_path / "gone" / "x", b"")
+
+
+def test_whenever_the_writer_is_killed_the_file_is_whole(tmp_path: Path):
+    """A process saves without a pause; each look from outside, and one after SIGKILL, finds a whole file."""
+    path = tmp_path / "run.safetensors"
+    writer = subprocess.Popen([sys.executable, "-m", __name__, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
+    writer.stdout.readline()
+    model, optimizer = trained()
+    until, seen = time.monotonic() + 1, set()
+    while time.monotonic() < until:
+        seen.add(len(checkpoint.load(path, model, optimizer).curve))
+    writer.kill()
+    writer.wait()
+    assert len(checkpoint.load(path, model, optimizer).curve) >= max(seen)
+    assert len(seen) > 3
+    checkpoint.save(path, *trained(), PROGRESS)  # over the part the killed writer may have left
+    assert checkpoint.load(path, model, optimizer) == PROGRESS
+
+
+def test_differences_are_named_by_path():
+    old = {"train": {"epochs": 8, "lr": 0.1}, "stages": [{"width": 8}, {"width": 16}]}
+    new = {"train": {"epochs": 12, "lr": 0.1}, "stages": [{"width": 8}], "seed": 1}
+    assert checkpoint.differences(old, new) == [
+        "train.epochs was 8, is 12",
+        "stages.1 was {'width': 16}, is absent",
+        "seed was absent, is 1",
+    ]
+    assert checkpoint.differences(old, old) == []
+
+
+def save_forever(path: Path) -> None:
+    torch.set_num_threads(1)
+    model, optimizer = trained()
+    for epoch in range(100_000):
+        checkpoint.save(path, model, optimizer, Progress({}, [{"epoch": epoch}] * epoch, {}))
+        if epoch == 0:
+            print("saved", flush=True)
+
+
+if __name__ == "__main__":
+    save_forever(Path(sys.argv[1]))

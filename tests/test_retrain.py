@@ -1,0 +1,196 @@
+"""Full-size training into a folder: what it leaves there, and that killing it changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from nas import checkpoint, retrain
+from nas import genotype as genotypes
+from nas.build import build
+from nas.cost import cost
+from nas.errors import NasError
+from nas.recipe import TrainSettings
+from tests.clips import CLIP, FakePack
+
+ROOT = Path(__file__).parents[1]
+SETTINGS = TrainSettings(epochs=4, batch=8, lr=0.05, warmup=1.0)
+STAGE = {"depth": 1, "width": 8, "block": {"kind": "bottleneck", "conv": {"kind": "depthwise"}}}
+FILES = ["best.safetensors", "checkpoint.safetensors", "curve.csv", "genotype.yaml", "metrics.json"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def network(**more) -> genotypes.Genotype:
+    stem = {"width": 8, "stride": [1, 1, 1], "pool": None}
+    tree = {"input": {"frames": 4, "size": 8}, "classes": 6, "stem": stem, "stages": [STAGE]}
+    return genotypes.parse(tree | more)
+
+
+def run(folder: Path, settings=SETTINGS, genotype=None, pack=None, seed=3, **more):
+    genotype, pack = genotype or network(), pack or FakePack()
+    return retrain.retrain(genotype, pack, settings, CLIP, folder, seed=seed, device="cpu", **more)
+
+
+def untimed(curve):
+    return [{key: row[key] for key in row if key not in ("seconds", "wait")} for row in curve]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted run: (folder, result)."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return folder, run(folder, facts={"study": "studies/tiny", "trial": 17, "proxy_accuracy": 0.7})
+
+
+def test_the_folder_holds_all_that_a_reader_needs(whole):
+    folder, result = whole
+    assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == [
+        *FILES,
+        "weights.safetensors",
+    ]
+    assert genotypes.load(folder / "genotype.yaml") == network()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["accuracy"] == result.accuracy
+    assert metrics["costs"]["params"] == cost(network()).params
+    assert metrics["costs"]["clip"] == "4x8x8"
+    assert metrics["facts"] == {"study": "studies/tiny", "trial": 17, "proxy_accuracy": 0.7}
+    assert metrics["seed"] == 3
+    assert metrics["data"] == {"fingerprint": "random clips", "classes": 6, "train": 42, "val": 30}
+    assert metrics["versions"]["torch"] == torch.__version__
+    rows = list(csv.DictReader((folder / "curve.csv").open()))
+    assert [float(row["train_error"]) for row in rows] == [row["train_error"] for row in result.curve]
+    assert [float(row["val_error"]) for row in rows] == [1 - row["val_accuracy"] for row in result.curve]
+
+
+def test_weights_are_those_of_the_last_and_of_the_best_epoch(whole):
+    folder, result = whole
+    accuracies = [row["val_accuracy"] for row in result.curve]
+    last = checkpoint.load_weights(folder / "weights.safetensors", build(network()))
+    best = checkpoint.load_weights(folder / "best.safetensors", build(network()))
+    assert (last["epoch"], last["val_accuracy"]) == (4, accuracies[-1])
+    assert best["epoch"] == accuracies.index(max(accuracies)) + 1
+    assert last["classes"] == list("abcdef")
+
+
+def test_a_finished_run_says_so_and_gives_its_result_back(whole):
+    folder, result = whole
+    before, notes = (folder / "metrics.json").read_bytes(), []
+    assert run(folder, on_note=notes.append, on_step=forbidden) == result
+    assert notes == [f"{folder} is finished already: 4 epochs"]
+    assert (folder / "metrics.json").read_bytes() == before
+
+
+def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, whole):
+    folder, (whole_folder, uninterrupted) = tmp_path / "run", whole
+    child = subprocess.Popen(
+        [sys.executable, "-m", __name__, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout.readline() == "in epoch 3\n"
+    child.kill()
+    child.wait()
+    notes = []
+    resumed = run(folder, on_note=notes.append)
+    assert notes == [f"{folder} goes on after epoch 2 of 4"]
+    assert untimed(resumed.curve) == untimed(uninterrupted.curve)
+    for name in ("weights.safetensors", "best.safetensors"):
+        assert (folder / name).read_bytes() == (whole_folder / name).read_bytes()
+
+
+def test_a_run_killed_before_its_last_files_writes_them(tmp_path: Path):
+    one = SETTINGS.model_copy(update={"epochs": 1})
+    first = run(tmp_path, one)
+    for name in ("metrics.json", "weights.safetensors", "curve.csv"):
+        (tmp_path / name).unlink()
+    again = run(tmp_path, one, on_step=forbidden)
+    assert again.curve == first.curve
+    assert (tmp_path / "weights.safetensors").exists()
+    assert (tmp_path / "curve.csv").exists()
+
+
+def test_another_run_in_the_same_folder_is_refused(whole):
+    folder, _ = whole
+    wider = network(stages=[STAGE | {"width": 16}])
+    with pytest.raises(NasError, match=r"genotype\.yaml: is of another run: stages\.0\.width was 8, is 16;"):
+        run(folder, genotype=wider)
+    with pytest.raises(NasError, match=r"train\.epochs was 4, is 9, seed was 3, is 4;"):
+        run(folder, SETTINGS.model_copy(update={"epochs": 9}), seed=4)
+    with pytest.raises(NasError, match="data was random clips, is other clips;"):
+        run(folder, pack=FakePack(fingerprint="other clips"))
+
+
+def test_network_and_data_must_have_the_same_classes(tmp_path: Path):
+    with pytest.raises(NasError, match="the network has 400 classes, the data 6; set classes: 6"):
+        run(tmp_path / "run", genotype=network(classes=400))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_that_is_not_what_it_costs_is_not_trained(tmp_path: Path, monkeypatch):
+    fewer = cost(network())._replace(params=5)
+    monkeypatch.setattr(retrain, "cost", lambda genotype: fewer)
+    with pytest.raises(NasError, match=r"the built network has \d+ parameters, its cost says 5"):
+        run(tmp_path, on_step=forbidden)
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path: Path):
+    def second(*_):
+        with pytest.raises(NasError, match="another process is training in this folder"):
+            run(tmp_path)
+
+    run(tmp_path, SETTINGS.model_copy(update={"epochs": 1}), on_epoch=second)
+
+
+def test_bad_folders_and_files_are_one_line(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NasError, match="cannot be used as a folder"):
+        run(tmp_path / "file")
+    with pytest.raises(NasError, match="cannot be used as a folder"):
+        run(tmp_path / "file" / "below")
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"cut off")
+    with pytest.raises(NasError, match=r"checkpoint\.safetensors: is cut off"):
+        run(tmp_path)
+
+
+def test_broken_metrics_of_a_finished_run_are_one_line(tmp_path: Path):
+    one = SETTINGS.model_copy(update={"epochs": 1})
+    run(tmp_path, one)
+    for text in ("", "[]", "{}", "null"):
+        (tmp_path / "metrics.json").write_text(text)
+        with pytest.raises(
+            NasError, match=r"metrics\.json: cannot be read as the metrics of a run; delete it"
+        ):
+            run(tmp_path, one)
+
+
+def forbidden(*_):
+    raise AssertionError("a step was trained")
+
+
+def stop_in_the_third_epoch(folder: Path) -> None:
+    """Train up to the middle of epoch 3, say so, and wait to be killed."""
+    torch.set_num_threads(1)
+
+    def stop(done: int, total: int) -> None:
+        if done == 13:  # 5 steps an epoch
+            print("in epoch 3", flush=True)
+            time.sleep(60)
+
+    run(folder, on_step=stop)
+
+
+if __name__ == "__main__":
+    stop_in_the_third_epoch(Path(sys.argv[1]))

@@ -1,0 +1,276 @@
+"""The training loop: its schedule, its seeds, what it measures and how it fails."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nas import device as devices
+from nas.data.clips import Split
+from nas.errors import NasError
+from nas.recipe import TrainSettings
+from nas.tally import Tally
+from nas.train import Diverged, OutOfMemory, evaluate, fit, rate, sgd
+from tests.clips import CLIP, FakePack, FakeSplit, tiny_network
+
+SETTINGS = TrainSettings(epochs=3, batch=8, lr=0.05, warmup=1.0, label_smoothing=0.1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def train(settings=SETTINGS, pack=None, model=None, seed=3, device="cpu", **more):
+    return fit(model or tiny_network(), pack or FakePack(), settings, CLIP, seed=seed, device=device, **more)
+
+
+def untimed(curve):
+    return [{key: row[key] for key in row if key not in ("seconds", "wait")} for row in curve]
+
+
+def test_it_learns_and_tells_what_it_measured():
+    result = train(TrainSettings(epochs=4, batch=8, lr=0.05))
+    assert result.accuracy == result.curve[-1]["val_accuracy"] > 0.8
+    assert list(result.curve[0]) == [
+        "epoch", "lr", "train_loss", "train_error", "val_loss", "val_accuracy", "val_top5", "seconds", "wait"
+    ]  # fmt: skip
+    assert [row["epoch"] for row in result.curve] == [1, 2, 3, 4]
+    assert result.curve[-1]["train_loss"] < result.curve[0]["train_loss"]
+    assert 0 < result.wait_share < 1
+    assert result.seconds == sum(row["seconds"] for row in result.curve)
+    assert result.peak_memory > 50 * 2**20
+    assert result.device == "CPU, 1 thread"
+
+
+def test_the_same_seed_gives_the_same_curve_and_another_seed_another():
+    first, second, other = train(), train(), train(seed=4)
+    assert untimed(first.curve) == untimed(second.curve)
+    assert untimed(first.curve) != untimed(other.curve)
+
+
+def test_training_leaves_the_global_random_state_alone():
+    before = torch.get_rng_state()
+    train()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, precision: str):
+    settings = SETTINGS.model_copy(update={"precision": precision, "clip_gradient": 1.0})
+
+    def stop(row):
+        if row["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "run.safetensors"
+    whole, model = train(settings), tiny_network()
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, checkpoint=path, on_epoch=stop)
+    resumed = train(settings, model=model, checkpoint=path)
+    assert untimed(resumed.curve) == untimed(whole.curve)
+    again = train(settings, checkpoint=path)
+    assert again.curve == resumed.curve
+
+
+def test_a_run_on_packed_clips_resumes_bit_for_bit_on_two_threads(tmp_path: Path):
+    torch.set_num_threads(2)
+    rng = np.random.default_rng(0)
+    shapes = np.tile([6, 10, 12], (30, 1))
+    store = rng.integers(0, 256, 30 * 6 * 10 * 12 * 3, dtype=np.uint8)
+    split = Split(store, shapes, np.arange(30) % 6)
+    pack, path = FakePack(train=split, val=split), tmp_path / "run.safetensors"
+    whole = train(pack=pack)
+    with pytest.raises(KeyboardInterrupt):
+        train(pack=pack, checkpoint=path, on_step=interrupt_at(5))
+    resumed = train(pack=pack, checkpoint=path)
+    assert untimed(resumed.curve) == untimed(whole.curve)
+
+
+def interrupt_at(step: int):
+    def on_step(done: int, total: int) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    return on_step
+
+
+def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Path):
+    path = tmp_path / "run.safetensors"
+    train(checkpoint=path)
+    changed = SETTINGS.model_copy(update={"epochs": 5})
+    with pytest.raises(NasError, match=r"train\.epochs was 3, is 5, seed was 3, is 9; train into another"):
+        train(changed, checkpoint=path, seed=9)
+
+
+def test_the_schedule_is_the_formula_at_every_step():
+    optimizer_rates, settings = [], TrainSettings(epochs=3, batch=8, lr=0.2, warmup=1.5)
+    train(settings, on_epoch=lambda row: optimizer_rates.append(row["lr"]))
+    steps, warm = 5, 7.5  # 42 // 8 steps an epoch
+
+    def formula(n):
+        if n < warm:
+            return 0.2 * (n + 1) / (warm + 1)
+        return 0.2 * 0.5 * (1 + math.cos(math.pi * (n - warm) / (3 * steps - warm)))
+
+    assert optimizer_rates == pytest.approx([formula(steps * epoch - 1) for epoch in (1, 2, 3)])
+    assert rate(9, total=18, warmup=9) == 1.0
+    assert rate(0, total=10, warmup=0) == 1.0
+    assert max(rate(n, total=18, warmup=9) for n in range(18)) == 1.0
+
+
+def test_norms_and_biases_are_not_decayed():
+    model = tiny_network()
+    decayed, free = sgd(model, SETTINGS).param_groups
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert [names[id(p)] for p in decayed["params"]] == ["0.weight", "3.weight", "6.weight"]
+    assert [names[id(p)] for p in free["params"]] == ["1.weight", "1.bias", "3.bias", "6.bias"]
+    assert (decayed["weight_decay"], free["weight_decay"]) == (1e-4, 0.0)
+
+
+def test_a_step_is_plain_sgd_with_momentum():
+    """Two steps of the loop against the textbook update, written out."""
+    settings = TrainSettings(epochs=2, batch=8, lr=0.1, warmup=0, momentum=0.9, weight_decay=0.01)
+    pack = FakePack(train=FakeSplit(8), val=FakeSplit(8))
+    model, mine = linear_network(), linear_network()
+    fit(model, pack, settings, CLIP, seed=0, device="cpu")
+    momentum = {}
+    for epoch, lr in ((1, 0.1), (2, 0.05)):
+        ((x, y),) = pack.train.batches(CLIP, batch=8, seed=0, epoch=epoch, train=True, device="cpu")
+        mine.zero_grad()
+        nn.functional.cross_entropy(mine(x), y).backward()
+        with torch.no_grad():
+            for name, p in mine.named_parameters():
+                step = p.grad + (0.01 * p if p.ndim > 1 else 0)
+                momentum[name] = 0.9 * momentum[name] + step if name in momentum else step
+                p.sub_(lr * momentum[name])
+    for ours, theirs in zip(model.parameters(), mine.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def linear_network():
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 6))
+
+
+def test_gradients_are_clipped_to_the_norm():
+    settings = TrainSettings(epochs=1, batch=42, lr=1.0, warmup=0, momentum=0, weight_decay=0)
+    moved = {}
+    for limit in (0.0, 0.01):
+        model, start = linear_network(), linear_network()
+        train(settings.model_copy(update={"clip_gradient": limit}), model=model)
+        pairs = zip(model.parameters(), start.parameters(), strict=True)
+        moved[limit] = torch.cat([(a - b).detach().flatten() for a, b in pairs]).norm().item()
+    assert moved[0.01] == pytest.approx(0.01, rel=1e-3)
+    assert moved[0.0] > 0.1
+
+
+def test_validation_counts_every_clip_once_and_keeps_the_mode():
+    model, split = tiny_network(), FakeSplit(30)
+    one, many = (evaluate(model, split, CLIP, batch=batch, device="cpu") for batch in (30, 7))
+    assert one["val_loss"] == pytest.approx(many["val_loss"], rel=1e-5)
+    assert one["val_accuracy"] == many["val_accuracy"]
+    assert model.training
+    few = evaluate(tiny_network(4), FakeSplit(30, classes=4), CLIP, batch=7, device="cpu")
+    assert set(few) == {"val_loss", "val_accuracy"}
+
+
+def test_progress_counts_steps_of_the_whole_run():
+    seen = []
+    train(on_step=lambda done, total: seen.append((done, total)))
+    assert seen == [(n, 15) for n in range(1, 16)]
+
+
+def test_divergence_names_epoch_and_step():
+    pack = FakePack(train=FakeSplit(40, poison=11))
+    with pytest.raises(Diverged, match=r"the loss is nan in epoch 1, step \d;"):
+        train(pack=pack)
+    with pytest.raises(Diverged, match="validation after epoch 1, step 2"):
+        train(pack=FakePack(val=FakeSplit(30, poison=11)))
+
+
+def test_a_late_look_still_names_the_exact_step():
+    tally = Tally("epoch 4", every=20)
+    logits, labels = torch.zeros(2, 6), torch.zeros(2, dtype=torch.long)
+    for step in range(1, 20):
+        tally.add(torch.tensor(math.inf if step == 7 else 1.0), logits, labels)
+    with pytest.raises(Diverged, match="inf in epoch 4, step 7;"):
+        tally.means()
+
+
+class Huge(nn.Linear):
+    """A layer whose forward asks for a petabyte."""
+
+    def forward(self, x):
+        return x.new_empty(1 << 48) + super().forward(x.flatten(1))
+
+
+def test_out_of_memory_names_the_peak_and_what_would_help():
+    with pytest.raises(
+        OutOfMemory, match=r"batch of 8 clips of 4x8x8; the peak was .* GiB; lower batch"
+    ) as caught:
+        train(model=Huge(768, 6))
+    assert caught.value.__context__ is None  # or the first error would keep the tensors alive
+    assert isinstance(caught.value, NasError)
+
+
+def test_other_errors_of_the_network_pass_through():
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        train(model=nn.Sequential(nn.Flatten(), nn.Linear(5, 6)))
+
+
+def test_impossible_settings_are_refused():
+    with pytest.raises(NasError, match=r"warmup = 4\.0 epochs is longer than the 3 epochs"):
+        train(SETTINGS.model_copy(update={"warmup": 4.0}))
+    with pytest.raises(NasError, match="no validation clips"):
+        train(pack=FakePack(val=FakeSplit(0)))
+
+
+def test_a_batch_too_small_for_its_norms_is_one_line():
+    model = nn.Sequential(nn.AvgPool3d((4, 8, 8)), nn.BatchNorm3d(3), nn.Flatten(), nn.Linear(3, 6))
+    with pytest.raises(NasError, match="a single value per channel.*; raise batch"):
+        train(SETTINGS.model_copy(update={"batch": 1}), model=model)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta"])
+def test_an_unknown_device_is_one_line(name: str):
+    with pytest.raises(NasError, match=f"device '{name}' is not"):
+        devices.pick(name)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["auto", "fp16", "fp32"])
+def test_it_learns_on_a_gpu(precision: str):
+    settings = TrainSettings(epochs=4, batch=8, lr=0.05, precision=precision)
+    result = train(settings, device="cuda")
+    assert result.accuracy > 0.7
+    assert 0 < result.peak_memory < 2**30
+
+
+@pytest.mark.gpu
+def test_a_gpu_out_of_memory_frees_what_it_held():
+    before = torch.cuda.memory_allocated()
+    with pytest.raises(OutOfMemory, match="GiB"):
+        train(model=Huge(768, 6), device="cuda")
+    assert torch.cuda.memory_allocated() <= before + 2**20
+
+
+@pytest.mark.gpu
+def test_a_cpu_checkpoint_resumes_on_a_gpu(tmp_path: Path):
+    path = tmp_path / "run.safetensors"
+
+    def stop(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(checkpoint=path, on_epoch=stop)
+    assert len(train(checkpoint=path, device="cuda").curve) == 3
