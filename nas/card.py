@@ -57,8 +57,16 @@ def _costs(counted: Cost) -> Table:
         ("params", f"{counted.params / M:.3f} M", f"{counted.params:,} in all trainable tensors"),
         ("weights", f"{counted.weights / M:.3f} M", f"{counted.weights:,} convolution and linear weights"),
         ("interactions", f"{counted.interactions / G:.3f} G", f"{counted.interactions:,} channel pairs"),
-        ("activations", f"{counted.activations / M:.3f} M", f"{counted.activations:,} outputs of conv and linear"),
-        ("norm elements", f"{counted.norm_elements / M:.3f} M", f"{counted.norm_elements:,} through batch norms"),
+        (
+            "activations",
+            f"{counted.activations / M:.3f} M",
+            f"{counted.activations:,} outputs of conv and linear",
+        ),
+        (
+            "norm elements",
+            f"{counted.norm_elements / M:.3f} M",
+            f"{counted.norm_elements:,} through batch norms",
+        ),
         ("depth", f"{counted.depth}", "conv and linear layers on the longest path"),
         ("receptive field", f"{t}x{h}x{w}", "frames x height x width, before the global average"),
     ):

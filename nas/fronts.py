@@ -94,7 +94,13 @@ def retrained(study: Study) -> list[dict[str, Any]]:
     for path in sorted((study.folder / "retrained").glob("*/metrics.json")):
         told = json.loads(path.read_text(encoding="utf-8"))
         facts = told.get("facts", told)
-        rows.append({"trial": facts.get("trial"), "proxy": facts.get("proxy_accuracy"), "retrained": told.get("accuracy")})
+        rows.append(
+            {
+                "trial": facts.get("trial"),
+                "proxy": facts.get("proxy_accuracy"),
+                "retrained": told.get("accuracy"),
+            }
+        )
     return rows
 
 
@@ -115,7 +121,12 @@ def references(clip: Clip) -> pd.DataFrame:
         row = {"name": model.name, **{unit.name: unit.of(counted) for unit in SHOWN}}
         if printed:
             fact = _closest(printed, clip)
-            row |= {"accuracy": fact.top1 / 100, "dataset": fact.dataset, "views": fact.views, "source": fact.source}
+            row |= {
+                "accuracy": fact.top1 / 100,
+                "dataset": fact.dataset,
+                "views": fact.views,
+                "source": fact.source,
+            }
             row["clip"] = f"{fact.frames}x{fact.size}x{fact.size}"
         rows.append(row)
     return pd.DataFrame(rows)

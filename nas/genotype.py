@@ -1,6 +1,7 @@
 """A genotype: the description of one network without holes, every default written out.
 
-It is checked section by section; a search, which meets the same stage thousands of times, looks equal sections up. `to_yaml(load(path))` is the canonical form.
+It is checked section by section; a search, which meets the same stage thousands of times, looks equal
+sections up. `to_yaml(load(path))` is the canonical form.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import Field, field_validator
 
 from nas import strict_yaml
 from nas.blocks import Place  # noqa: F401  (importing the package registers the built-in blocks)
@@ -256,7 +257,9 @@ def _upgraded(tree: FrozenMap) -> FrozenMap:
         raise SchemaError(f"nas: {version} is no schema version", path=("nas",), fix=f"write nas: {SCHEMA}")
     if version > SCHEMA:
         raise SchemaError(
-            f"schema version {version} is newer than this program knows ({SCHEMA})", path=("nas",), fix="update video-nas"
+            f"schema version {version} is newer than this program knows ({SCHEMA})",
+            path=("nas",),
+            fix="update video-nas",
         )
     for old in range(version, SCHEMA):
         tree = UPGRADES[old](tree)

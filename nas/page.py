@@ -202,9 +202,7 @@ def _plain(value: object) -> str:
     ('accuracy, gflops', '4 over budget, 1 repeated', 'torch 2.13')
     """
     if isinstance(value, Mapping):
-        counted = [
-            f"{count} {str(key).replace('_', ' ')}" for key, count in value.items() if isinstance(count, int)
-        ]
+        counted = [f"{count} {str(key).replace('_', ' ')}" for key, count in value.items() if isinstance(count, int)]
         return ", ".join(counted or [f"{key} {told}" for key, told in value.items()])
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
@@ -242,9 +240,7 @@ def _figure(figure: go.Figure) -> dict:
 def _scripts() -> dict[str, Markup | str]:
     """The style sheet, the two scripts, and the policy that allows these two scripts and no other."""
     plotly_js, page_js = get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")
-    hashes = [
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (plotly_js, page_js)
-    ]
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (plotly_js, page_js)]
     allowed = " ".join(f"'sha256-{value}'" for value in hashes)
     policy = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
     css = (HERE / "page.css").read_text(encoding="utf-8")

@@ -34,9 +34,7 @@ class Objective:
 
     def __post_init__(self) -> None:
         if self.direction not in ("max", "min"):
-            raise ValueError(
-                f"objective {self.name}: direction {self.direction!r} is neither 'max' nor 'min'"
-            )
+            raise ValueError(f"objective {self.name}: direction {self.direction!r} is neither 'max' nor 'min'")
 
 
 def front(points: Sequence[Sequence[float | None]], objectives: Sequence[Objective]) -> list[bool]:

@@ -89,7 +89,9 @@ class SearchReporter:
         self.current, self.known, self.rows = trial, trials, []
         self.done_steps, self.steps, self.began = 0, 0, time.monotonic()
         if self.live is None:
-            again = f" (attempt {trial.attempts + 1})" if trials and trial.state == "running" and trial.attempts > 1 else ""
+            again = (
+                f" (attempt {trial.attempts + 1})" if trials and trial.state == "running" and trial.attempts > 1 else ""
+            )
             self._line(f"trial {trial.number} of {self.trials}: {self._describe(trial)}{again}")
         self._refresh()
 
@@ -118,7 +120,9 @@ class SearchReporter:
 
     def _describe(self, trial: Trial) -> str:
         costs = ", ".join(
-            f"{unit.of(trial.cost):.3g} {unit.label}" for unit in fronts.SHOWN if unit.name in ("gflops", "ginteractions", "mparams")
+            f"{unit.of(trial.cost):.3g} {unit.label}"
+            for unit in fronts.SHOWN
+            if unit.name in ("gflops", "ginteractions", "mparams")
         )
         return f"{fronts.summary(fronts.genotype_of(trial))} ({costs})"
 
@@ -172,7 +176,13 @@ class RetrainReporter:
         if not self.console.is_terminal:
             yield self
             return
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=self.console, transient=True) as self.bar:
             self.task = self.bar.add_task("training", total=None)
             yield self

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def shrunk(genotype: Genotype, settings: ProxySettings, classes: int) -> tuple[Genotype, list[str]]:
     """The genotype that is trained in place of the full one, and what had to change besides its scale."""
-    return scale(
-        genotype, width=settings.width, depth=settings.depth, clip=clip_of(settings.clip), classes=classes
-    )
+    return scale(genotype, width=settings.width, depth=settings.depth, clip=clip_of(settings.clip), classes=classes)
 
 
 def evaluate(
@@ -43,7 +41,14 @@ def evaluate(
     exact = cost(small)
     model = build(small, seed=seed)
     result = fit(
-        model, pack, settings.train, settings.clip, seed=seed, device=device, on_epoch=on_epoch, on_step=on_step
+        model,
+        pack,
+        settings.train,
+        settings.clip,
+        seed=seed,
+        device=device,
+        on_epoch=on_epoch,
+        on_step=on_step,
     )
     return {
         "accuracy": result.accuracy,
@@ -56,4 +61,3 @@ def evaluate(
         "proxy": {"macs": exact.macs, "params": exact.params, "notes": notes},
         "curve": result.curve,
     }
-

@@ -88,9 +88,7 @@ def retrain(
 class _Keeper:
     """Writes what each epoch leaves behind besides the checkpoint."""
 
-    def __init__(
-        self, folder: Path, model: nn.Module, curve: list[dict], about: dict, on_epoch: Callable | None
-    ):
+    def __init__(self, folder: Path, model: nn.Module, curve: list[dict], about: dict, on_epoch: Callable | None):
         self.folder, self.model, self.curve, self.about = folder, model, list(curve), about
         self.on_epoch = on_epoch
 
@@ -166,9 +164,7 @@ def _built(genotype: genotypes.Genotype, seed: int) -> nn.Module:
     return model
 
 
-def _metrics(
-    genotype: genotypes.Genotype, pack: Pack, run: dict, result: train.Result, facts: Mapping
-) -> dict:
+def _metrics(genotype: genotypes.Genotype, pack: Pack, run: dict, result: train.Result, facts: Mapping) -> dict:
     """Everything worth knowing of a finished run, as JSON values; costs are of one clip of `costs.clip`."""
     counted = cost(genotype)
     best = max(result.curve, key=lambda row: row["val_accuracy"])

@@ -52,8 +52,10 @@ def _search(study: Study, space, pack, trials: int, device: str, console: Consol
     place = pick(device)
     settings = study.recipe
     skipped = f", {len(pack.skipped)} videos skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
-    _say(console, f"{study.folder}: {space.name}, budget {settings.budget or 'none'}, {settings.sampler.kind}, seed {settings.seed}")
-    _say(console, f"{len(pack.train)} + {len(pack.val)} clips of {len(pack.classes)} classes{skipped}; proxy {settings.proxy}; {told(place)}")
+    budget = settings.budget or "none"
+    clips = f"{len(pack.train)} + {len(pack.val)} clips of {len(pack.classes)} classes{skipped}"
+    _say(console, f"{study.folder}: {space.name}, budget {budget}, {settings.sampler.kind}, seed {settings.seed}")
+    _say(console, f"{clips}; proxy {settings.proxy}; {told(place)}")
     reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, settings.proxy.train.epochs)
     evaluate = partial(proxy.evaluate, pack=pack, settings=settings.proxy, device=str(place))
     with reporter.shown():
@@ -73,8 +75,14 @@ def pareto(target: str, *, console: Console) -> None:
     if best:
         console.print(front_table(best, title=f"{study.name}: {len(best)} on the front of {len(trials)} trials"))
         facts = table.attrs
-        _say(console, f"{CONVENTION} of {facts['clip']}; accuracy of the proxy ({facts['proxy']}) on {facts['dataset']},")
-        _say(console, "± its standard error from the number of validation clips (the spread between seeds comes on top)")
+        _say(
+            console,
+            f"{CONVENTION} of {facts['clip']}; accuracy of the proxy ({facts['proxy']}) on {facts['dataset']},",
+        )
+        _say(
+            console,
+            "± its standard error from the number of validation clips (the spread between seeds comes on top)",
+        )
     else:
         _say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
     table.drop(columns="genotype", errors="ignore").to_csv(study.folder / "pareto.csv", index=False)
@@ -92,7 +100,14 @@ def pareto(target: str, *, console: Console) -> None:
 
 
 def retrain(
-    target: str, *, trial: int | None, pick: str | None, epochs: int | None, data: str | None, device: str, console: Console
+    target: str,
+    *,
+    trial: int | None,
+    pick: str | None,
+    epochs: int | None,
+    data: str | None,
+    device: str,
+    console: Console,
 ) -> None:
     """Train one trial's genotype at full size into `retrained/<trial>` of the study's folder."""
     study = studies.open_study(_folder(target))
@@ -119,8 +134,14 @@ def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, consol
     genotype = fronts.genotype_of(chosen).model_copy(
         update={"input": fronts.clip_of(clip), "classes": len(pack.classes)}
     )
-    facts = {"study": study.name, "trial": chosen.number, "proxy_accuracy": chosen.accuracy, "proxy": str(study.recipe.proxy)}
-    _say(console, f"trial {chosen.number}: {fronts.summary(genotype)}; {train.epochs} epochs of {len(pack.train)} clips {genotype.input}")
+    facts = {
+        "study": study.name,
+        "trial": chosen.number,
+        "proxy_accuracy": chosen.accuracy,
+        "proxy": str(study.recipe.proxy),
+    }
+    clips = f"{train.epochs} epochs of {len(pack.train)} clips {genotype.input}"
+    _say(console, f"trial {chosen.number}: {fronts.summary(genotype)}; {clips}")
     reporter = RetrainReporter(console, train.epochs)
     with reporter.shown():
         result = full_training(
@@ -147,8 +168,20 @@ def _front_yaml(best: list[studies.Trial]) -> str:
     rows = []
     for trial in best:
         described = strict_yaml.plain(strict_yaml.parse(trial.genotype))
-        costs = {"gflops": trial.cost.macs / 1e9, "ginteractions": trial.cost.interactions / 1e9, "mparams": trial.cost.params / 1e6}
-        rows.append({"trial": trial.number, "accuracy": trial.accuracy, **costs, "key": trial.key, "genotype": described})
+        costs = {
+            "gflops": trial.cost.macs / 1e9,
+            "ginteractions": trial.cost.interactions / 1e9,
+            "mparams": trial.cost.params / 1e6,
+        }
+        rows.append(
+            {
+                "trial": trial.number,
+                "accuracy": trial.accuracy,
+                **costs,
+                "key": trial.key,
+                "genotype": described,
+            }
+        )
     return strict_yaml.dump({"front": rows})
 
 
@@ -160,5 +193,3 @@ def _folder(target: str) -> Path:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True, markup=False)
-
-

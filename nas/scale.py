@@ -36,7 +36,9 @@ def scale(
         wanted = _shrunk(stage, width, depth)
         found = _buildable(wanted, c_in)
         if found != wanted:
-            notes.append(f"stages.{number}: {_groups_of(wanted)} groups became {_groups_of(found)} at width {found.width}")
+            notes.append(
+                f"stages.{number}: {_groups_of(wanted)} groups became {_groups_of(found)} at width {found.width}"
+            )
         stages.append(found)
         c_in = stage_piece(found, c_in, ()).c_out
     smaller = genotype.model_copy(
@@ -117,7 +119,14 @@ def _gene(part: Any, name: str) -> int | None:
 
 def _map_gene(part: Part, name: str, change) -> Part:
     genes = tuple(
-        (key, change(value) if key == name and value is not None else _map_gene(value, name, change) if isinstance(value, Part) else value)
+        (
+            key,
+            change(value)
+            if key == name and value is not None
+            else _map_gene(value, name, change)
+            if isinstance(value, Part)
+            else value,
+        )
         for key, value in part.genes
     )
     return Part(part.family, part.kind, genes)

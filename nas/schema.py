@@ -73,9 +73,7 @@ def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
         return SchemaError(cause.problem, path=path, fix=cause.fix)
     if found["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1])
-        return SchemaError(
-            f"the key '{path[-1]}' is unknown", path=path, fix=nearest(path[-1], owner.model_fields)
-        )
+        return SchemaError(f"the key '{path[-1]}' is unknown", path=path, fix=nearest(path[-1], owner.model_fields))
     if found["type"] == "missing":
         return SchemaError(f"the key '{path[-1]}' is missing", path=path[:-1], fix=f"add {path[-1]}: ...")
     message = str(cause) if cause else found["msg"][0].lower() + found["msg"][1:]

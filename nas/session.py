@@ -113,7 +113,10 @@ def prepare(wanted: Recipe, progress: Callable[[int, int, str], None]) -> Pack:
 
 def versions() -> dict[str, str]:
     """Python and the libraries that decide results."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in LIBRARIES}}
+    return {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
 
 
 def _folder(target: str) -> Path:

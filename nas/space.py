@@ -66,7 +66,9 @@ class Space:
         tree, used = self.fill(lambda hole: self._answer(record, hole))
         if unknown := [name for name in record if name not in used]:
             raise NasError(
-                f"the record answers '{unknown[0]}', which nothing asks", where=self.name, fix=nearest(unknown[0], used)
+                f"the record answers '{unknown[0]}', which nothing asks",
+                where=self.name,
+                fix=nearest(unknown[0], used),
             )
         return tree
 
@@ -168,7 +170,10 @@ def _fill(node: Any, pick: Pick, record: Record, done: dict[int, Any]) -> Any:
         return done[id(node)]
     if kind is MapTemplate:
         value = FrozenMap(
-            [(key, inner.value if type(inner) is Constant else _fill(inner, pick, record, done)) for key, inner in node.items]
+            [
+                (key, inner.value if type(inner) is Constant else _fill(inner, pick, record, done))
+                for key, inner in node.items
+            ]
         )
     elif kind is Hole:
         value = _fill(node.options[_answer_index(node, pick, record)], pick, record, done)

@@ -58,4 +58,7 @@ def _options(hole: Hole) -> str:
     if hole.ordered and len(hole.labels) > 8:
         step = hole.labels[1] - hole.labels[0]
         return f"{hole.labels[0]} to {hole.labels[-1]}" + (f" by {step}" if step != 1 else "")
-    return " ".join("null" if label is None else str(label).lower() if isinstance(label, bool) else str(label) for label in hole.labels)
+    return " ".join(
+        "null" if label is None else str(label).lower() if isinstance(label, bool) else str(label)
+        for label in hole.labels
+    )

@@ -95,9 +95,13 @@ def line_of(item: Item, path: tuple[str | int, ...]) -> int:
     """The line of the value at `path`, or of the deepest part of the path that exists."""
     for step in path:
         inside = item.value
-        if isinstance(inside, dict) and step in inside:
-            item = inside[step]
-        elif isinstance(inside, list) and isinstance(step, int) and step < len(inside):
+        if (
+            isinstance(inside, dict)
+            and step in inside
+            or isinstance(inside, list)
+            and isinstance(step, int)
+            and step < len(inside)
+        ):
             item = inside[step]
         else:
             break

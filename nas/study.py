@@ -21,8 +21,8 @@ from optuna.trial import FrozenTrial, TrialState
 from nas import recipe as recipes
 from nas.cost import Cost
 from nas.errors import NasError
-from nas.records import Record
 from nas.recipe import Recipe
+from nas.records import Record
 from nas.search.optuna_samplers import distribution, parameter
 from nas.search.sampler import Observation
 from nas.search.wrappers import Candidate
@@ -104,7 +104,12 @@ class Study:
                 state=TrialState.RUNNING,
                 params={name: parameter(hole, record[name]) for name, hole in asked.items()},
                 distributions={name: distribution(hole) for name, hole in asked.items()},
-                user_attrs={"key": candidate.key, "cost": candidate.cost._asdict(), "record": record, **attributes},
+                user_attrs={
+                    "key": candidate.key,
+                    "cost": candidate.cost._asdict(),
+                    "record": record,
+                    **attributes,
+                },
             )
         )
         return len(self.optuna.get_trials(deepcopy=False)) - 1
@@ -196,9 +201,15 @@ def open_study(folder: Path | str) -> Study:
     """Open a study that was started; raises NasError for a missing, damaged or newer one."""
     folder = Path(folder)
     if folder.is_file():
-        raise NasError("is a file, a study is a folder", where=str(folder), fix="name the folder, such as studies/motion")
+        raise NasError(
+            "is a file, a study is a folder", where=str(folder), fix="name the folder, such as studies/motion"
+        )
     if not exists(folder):
-        raise NasError("has no study.db: nothing was searched there yet", where=str(folder), fix=f"run nas search {folder}")
+        raise NasError(
+            "has no study.db: nothing was searched there yet",
+            where=str(folder),
+            fix=f"run nas search {folder}",
+        )
     with _readable(folder / DATABASE):
         _check_header(folder / DATABASE)
         return Study(folder, _storage(folder / DATABASE))
@@ -212,7 +223,9 @@ def driving(folder: Path):
     try:
         lock.acquire()
     except Timeout:
-        raise NasError("another nas search is running this study", where=str(folder), fix="wait for it, or stop it") from None
+        raise NasError(
+            "another nas search is running this study", where=str(folder), fix="wait for it, or stop it"
+        ) from None
     except OSError as error:
         raise NasError(f"cannot be written: {error.strerror}", where=str(folder)) from None
     with lock:
@@ -226,7 +239,9 @@ def _readable(path: Path):
     except sqlalchemy.exc.DatabaseError as error:
         cause = str(error.orig).splitlines()[0]
         raise NasError(
-            f"is no study database or is damaged ({cause})", where=str(path), fix="put a copy in its place, or move it away"
+            f"is no study database or is damaged ({cause})",
+            where=str(path),
+            fix="put a copy in its place, or move it away",
         ) from None
     except (KeyError, ValueError) as error:
         if isinstance(error, NasError):
@@ -240,7 +255,11 @@ def _check_header(path: Path) -> None:
     """Refuse a file that is no database before SQLAlchemy makes one of it."""
     with path.open("rb") as file:
         if file.read(16) != b"SQLite format 3\0":
-            raise NasError("is no study database or is damaged", where=str(path), fix="put a copy in its place, or move it away")
+            raise NasError(
+                "is no study database or is damaged",
+                where=str(path),
+                fix="put a copy in its place, or move it away",
+            )
 
 
 def _storage(path: Path) -> optuna.storages.RDBStorage:

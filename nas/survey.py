@@ -37,7 +37,9 @@ class Survey:
         return rows
 
 
-def survey(space: Space, budget: Budget, *, samples: int, seed: int = 0) -> tuple[Survey, list[tuple[str, object, int]]]:
+def survey(
+    space: Space, budget: Budget, *, samples: int, seed: int = 0
+) -> tuple[Survey, list[tuple[str, object, int]]]:
     """Draw `samples` records; returns the counts and the options that never fit, with their number of draws.
 
     Options the sample met fewer than 40 times without a fit get 40 draws of their own, which do not enter

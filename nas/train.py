@@ -91,9 +91,7 @@ def fit(
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
-        problem = (
-            "a batch norm met a single value per channel: the training batch is one clip at one position"
-        )
+        problem = "a batch norm met a single value per channel: the training batch is one clip at one position"
         raise NasError(problem, fix="raise batch, or give more clips or larger ones") from error
     # Raised out here, where the first error and the tensors its traceback holds are gone.
     raise _out_of_memory(settings, clip, place)
@@ -228,9 +226,7 @@ class _Training:
                 tally.add(*self._step(clips, labels), labels)
                 on_step(done, self.total)
         loss, accuracy, _ = tally.means()
-        assert tally.steps == self.steps, (
-            "the split's steps and batches disagree"
-        )  # the schedule counts steps
+        assert tally.steps == self.steps, "the split's steps and batches disagree"  # the schedule counts steps
         return {"lr": lr, "train_loss": loss, "train_error": 1 - accuracy}
 
     def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

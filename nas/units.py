@@ -47,7 +47,9 @@ UNITS: dict[str, Unit] = {
 }
 
 # the units in which costs are shown, in the order of tables
-SHOWN = tuple(UNITS[name] for name in ("gflops", "ginteractions", "mparams", "mweights", "mactivations", "mnorms", "depth"))
+SHOWN = tuple(
+    UNITS[name] for name in ("gflops", "ginteractions", "mparams", "mweights", "mactivations", "mnorms", "depth")
+)
 
 # what `--objectives` accepts, with the direction in which it is better
 OBJECTIVES: dict[str, str] = {
@@ -116,7 +118,8 @@ def _limit(term: str) -> Limit:
     match = _TERM.fullmatch(term)
     if not match or (match["low"] is None and match["high"] is None):
         raise NasError(
-            f"budget '{term}' is not understood", fix="write 35gflops, 10..35gflops, 25mparams or 2..ginteractions"
+            f"budget '{term}' is not understood",
+            fix="write 35gflops, 10..35gflops, 25mparams or 2..ginteractions",
         )
     if match["unit"] not in UNITS:
         raise NasError(f"budget '{term}' has the unknown unit '{match['unit']}'", fix=nearest(match["unit"], UNITS))

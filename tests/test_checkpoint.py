@@ -52,9 +52,7 @@ def rewritten(path: Path, **about: object) -> None:
     """Write the file's tensors again and change what its metadata says."""
     with safetensors.safe_open(path, "pt") as file:
         old = json.loads(file.metadata()["nas"])
-    safetensors.torch.save_file(
-        safetensors.torch.load(path.read_bytes()), path, {"nas": json.dumps(old | about)}
-    )
+    safetensors.torch.save_file(safetensors.torch.load(path.read_bytes()), path, {"nas": json.dumps(old | about)})
 
 
 def refused(path: Path, match: str, model: nn.Module | None = None) -> None:
@@ -118,9 +116,7 @@ def test_an_altered_file_is_refused(saved: Path):
     refused(saved, "was altered after it was written")
 
 
-@pytest.mark.parametrize(
-    "about", [{"state": 3}, {"digest": None}, {"schema": "x"}, {"schema": 0}, {"schema": []}]
-)
+@pytest.mark.parametrize("about", [{"state": 3}, {"digest": None}, {"schema": "x"}, {"schema": 0}, {"schema": []}])
 def test_damaged_metadata_is_refused(saved: Path, about: dict):
     rewritten(saved, **about)
     refused(saved, "its metadata is damaged")

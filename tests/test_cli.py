@@ -68,7 +68,9 @@ def start(folder, *arguments):
 
 
 def results(folder):
-    return [(t.number, t.state, t.key, t.accuracy, t.memo) for t in study.open_study(folder / "studies" / "small").trials()]
+    return [
+        (t.number, t.state, t.key, t.accuracy, t.memo) for t in study.open_study(folder / "studies" / "small").trials()
+    ]
 
 
 def test_search_pareto_retrain(folder, nas):
@@ -282,7 +284,16 @@ def test_a_folder_that_cannot_be_written(folder, nas):
 
 
 def test_show_needs_no_torch_and_says_the_published_cost():
-    code = "import sys; from nas import cli; sys.argv = ['nas', 'show', 'ir-csn-50', '--json'];\ntry: cli.main()\nexcept SystemExit: pass\nassert not {'torch', 'optuna', 'plotly', 'pandas', 'av'} & set(sys.modules)"
+    code = """
+import sys
+from nas import cli
+sys.argv = ["nas", "show", "ir-csn-50", "--json"]
+try:
+    cli.main()
+except SystemExit:
+    pass
+assert not {"torch", "optuna", "plotly", "pandas", "numpy", "av"} & set(sys.modules)
+"""
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert json.loads(out) == {
         "name": "ir-csn-50", "clip": "8x224x224", "classes": 400, "macs": 10577744384, "conv_macs": 10576925184,
@@ -294,7 +305,12 @@ def test_show_needs_no_torch_and_says_the_published_cost():
 
 def test_show_takes_clip_and_classes(nas):
     told = json.loads(nas("show", "ir-csn-101", "--frames", 32, "--size", 224, "--classes", 487, "--json")[1])
-    assert (told["clip"], told["classes"], told["conv_macs"], told["linear_macs"]) == ("32x224x224", 487, 56467367936, 487 * 2048)
+    assert (told["clip"], told["classes"], told["conv_macs"], told["linear_macs"]) == (
+        "32x224x224",
+        487,
+        56467367936,
+        487 * 2048,
+    )
 
 
 def test_check_reports_the_space(nas, folder):
@@ -312,5 +328,3 @@ def test_help_lists_every_command(nas):
 def test_the_module_runs_too(folder):
     process = start(folder, "--help")
     assert "pareto" in process.communicate()[0] and process.returncode == 0
-
-

@@ -66,8 +66,11 @@ def test_activations_and_norm_elements_are_what_hooks_see():
 
 
 def test_receptive_field_is_where_gradients_come_from():
-    text = """{classes: 2, stem: {width: 4, conv: {kind: dense, kernel: [3, 3, 3]}, stride: [1, 2, 2], pool: null},
-      stages: [{depth: 1, width: 4, stride: [2, 1, 1], block: {kind: simple, conv: {kind: dense, kernel: [3, 3, 1]}}}]}"""
+    text = """
+      classes: 2
+      stem: {width: 4, conv: {kind: dense, kernel: [3, 3, 3]}, stride: [1, 2, 2], pool: null}
+      stages: [{depth: 1, width: 4, stride: [2, 1, 1], block: {kind: simple, conv: {kind: dense, kernel: [3, 3, 1]}}}]
+    """
     genotype = space.parse(text).genotype({}).model_copy(update={"input": Clip(frames=33, size=33)})
     model = make(genotype, seed=0)
     for parameter in model.parameters():

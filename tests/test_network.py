@@ -25,7 +25,12 @@ def test_module_names_are_the_paper_s(csn):
     from nas.build import build
 
     names = [name for name, _ in build(csn).named_parameters()]
-    assert {"stem.conv.weight", "stages.2.3.conv_a.weight", "stages.2.3.conv_b.depthwise.weight", "head.fc.weight"} <= set(names)
+    assert {
+        "stem.conv.weight",
+        "stages.2.3.conv_a.weight",
+        "stages.2.3.conv_b.depthwise.weight",
+        "head.fc.weight",
+    } <= set(names)
     plain = build(genotype.load(content.find("ir-csn-50", "models")))
     assert "stages.2.3.conv_b.weight" in dict(plain.named_parameters())
     assert all(re.fullmatch(r"(stem|head|stages\.\d+\.\d+)\.\w+(\.\w+)*", name) for name in names)
@@ -61,14 +66,25 @@ def test_equal_networks_have_one_key():
     stages = "stages: [{depth: 1, width: 16, block: {kind: bottleneck, expansion: 1, conv: CONV}}]"
     keys = {
         key(of(stages.replace("CONV", conv)))
-        for conv in ("{kind: depthwise}", "{kind: grouped, groups: 16}", "{kind: grouped, group_width: 1}", "{kind: depthwise, kernel: [3, 3, 3]}")
+        for conv in (
+            "{kind: depthwise}",
+            "{kind: grouped, groups: 16}",
+            "{kind: grouped, group_width: 1}",
+            "{kind: depthwise, kernel: [3, 3, 3]}",
+        )
     }
     assert len(keys) == 1
 
 
 def test_the_key_sees_clip_classes_and_layers():
     base = "stages: [{depth: 1, width: 16, block: {kind: simple}}]"
-    variants = [base, base.replace("depth: 1", "depth: 2"), base + "\nclasses: 10", base + "\ninput: {frames: 16}", base + "\ndeflation: {keep: 1}"]
+    variants = [
+        base,
+        base.replace("depth: 1", "depth: 2"),
+        base + "\nclasses: 10",
+        base + "\ninput: {frames: 16}",
+        base + "\ndeflation: {keep: 1}",
+    ]
     assert len({key(of(text)) for text in variants}) == len(variants)
 
 

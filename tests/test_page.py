@@ -41,9 +41,7 @@ def test_plotly_is_embedded_once_and_nothing_is_fetched():
 def test_the_policy_allows_these_scripts_alone():
     page = render(trials())
     policy = re.search(r'Security-Policy" content="([^"]*)"', page)[1].replace("&#39;", "'")
-    assert (
-        "default-src 'none'" in policy and "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
-    )
+    assert "default-src 'none'" in policy and "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
     for text in scripts(page):
         assert base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() in policy
 
@@ -72,9 +70,7 @@ def test_the_front_is_a_table_with_commands_and_genotypes():
 
 
 def test_the_head_tells_the_study():
-    text = words(
-        render(trials(), facts={"draws over the budget": 412, "versions": "nas 0.1.0", "none": None})
-    )
+    text = words(render(trials(), facts={"draws over the budget": 412, "versions": "nas 0.1.0", "none": None}))
     for part in ("5 trials (3 complete, 1 failed, 1 running); 2 on the front", "one 8x224x224 clip", "412"):
         assert part in text
     assert "width x0.25, 8 epochs" in text and "nas 0.1.0" in text and "<dt>none" not in text
@@ -91,9 +87,7 @@ def test_the_head_counts_what_was_not_trained():
 
 
 def test_failures_are_grouped_by_reason():
-    study = frame.tidy(
-        trials().assign(state="failed", on_front=False, reason=["oom", "", "nan", "oom", None])
-    )
+    study = frame.tidy(trials().assign(state="failed", on_front=False, reason=["oom", "", "nan", "oom", None]))
     assert [(g["reason"], g["count"], g["trials"]) for g in failures(study)] == [
         ("no reason on record", 2, [1, 4]),
         ("oom", 2, [0, 3]),
@@ -105,10 +99,7 @@ def test_the_proxy_is_unknown_until_three_trials_are_retrained():
     two = pd.DataFrame({"trial": [0, 1, 2], "proxy": [0.4, 0.6, 0.3], "retrained": [0.7, 0.8, math.nan]})
     text = words(render(trials(), retrained=two, target="studies/tiny"))
     assert "Unknown: 2 trials have been retrained" in text
-    assert (
-        "nas retrain studies/tiny --trial 0 nas retrain studies/tiny --trial 1 nas pareto studies/tiny"
-        in text
-    )
+    assert "nas retrain studies/tiny --trial 0 nas retrain studies/tiny --trial 1 nas pareto studies/tiny" in text
     assert "Unknown: no trials have been retrained" in words(render(trials()))
 
 
@@ -142,9 +133,7 @@ def test_everything_failed():
 def test_the_page_is_written_whole_or_not_at_all(tmp_path):
     path = write_page(tmp_path / "pareto.html", trials())
     before = path.read_text()
-    assert before.startswith("<!doctype html>") and before == render(trials()), (
-        "the same study, the same page"
-    )
+    assert before.startswith("<!doctype html>") and before == render(trials()), "the same study, the same page"
     assert [entry.name for entry in tmp_path.iterdir()] == ["pareto.html"], "no part left behind"
     with pytest.raises(NasError, match=r"missing/pareto.html: cannot write the page: No such file"):
         write_page(tmp_path / "missing" / "pareto.html", trials())

@@ -47,9 +47,7 @@ def test_ranks_are_the_definition(directions, levels):
         points = rng.integers(0, levels, (n, len(objectives))).astype(float)
         points[rng.random(points.shape) < 0.05] = np.nan
         assert ranks(points.tolist(), objectives) == naive_ranks(points.tolist(), objectives)
-        assert front(points.tolist(), objectives) == [
-            r == 0 for r in naive_ranks(points.tolist(), objectives)
-        ]
+        assert front(points.tolist(), objectives) == [r == 0 for r in naive_ranks(points.tolist(), objectives)]
 
 
 def test_duplicates_are_all_on_the_front_and_missing_values_never():

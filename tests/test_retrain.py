@@ -97,9 +97,7 @@ def test_a_finished_run_says_so_and_gives_its_result_back(whole):
 
 def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, whole):
     folder, (whole_folder, uninterrupted) = tmp_path / "run", whole
-    child = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    child = subprocess.Popen([sys.executable, "-m", __name__, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert child.stdout.readline() == "in epoch 3\n"
     child.kill()
     child.wait()
@@ -170,9 +168,7 @@ def test_broken_metrics_of_a_finished_run_are_one_line(tmp_path: Path):
     run(tmp_path, one)
     for text in ("", "[]", "{}", "null"):
         (tmp_path / "metrics.json").write_text(text)
-        with pytest.raises(
-            NasError, match=r"metrics\.json: cannot be read as the metrics of a run; delete it"
-        ):
+        with pytest.raises(NasError, match=r"metrics\.json: cannot be read as the metrics of a run; delete it"):
             run(tmp_path, one)
 
 

@@ -31,7 +31,13 @@ def test_widths_depths_clip_and_classes():
     small, notes = scale(model("resnet3d-50"), width=0.25, depth=0.5, clip=Clip(frames=4, size=40), classes=10)
     assert [stage.width for stage in small.stages] == [16, 32, 64, 128]
     assert [stage.depth for stage in small.stages] == [2, 2, 3, 2]
-    assert (small.stem.width, small.input.frames, small.input.size, small.classes, notes) == (16, 4, 40, 10, [])
+    assert (small.stem.width, small.input.frames, small.input.size, small.classes, notes) == (
+        16,
+        4,
+        40,
+        10,
+        [],
+    )
 
 
 def test_depthwise_stays_depthwise():

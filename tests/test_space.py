@@ -48,7 +48,14 @@ def test_same_seed_same_records():
 
 def test_names_are_anchors_or_paths():
     names = list(space.parse(TINY).decisions)
-    assert names == ["stages.0.depth", "block", "conv", "block=bottleneck.expansion", "stages.1.depth", "stages.1.width"]
+    assert names == [
+        "stages.0.depth",
+        "block",
+        "conv",
+        "block=bottleneck.expansion",
+        "stages.1.depth",
+        "stages.1.width",
+    ]
 
 
 def test_a_shared_choice_is_one_part_in_both_places():
@@ -98,7 +105,11 @@ def test_covering_uses_every_label():
 def test_fingerprint_ignores_layout_and_sees_options():
     same = space.parse("# words\n" + TINY.replace("classes: 5", "classes:   5"))
     assert same.fingerprint == space.parse(TINY).fingerprint
-    for old, new in (("[1, 3]", "[1, 4]"), ("classes: 5", "classes: 6"), ("block: *block", "block: {kind: simple}")):
+    for old, new in (
+        ("[1, 3]", "[1, 4]"),
+        ("classes: 5", "classes: 6"),
+        ("block: *block", "block: {kind: simple}"),
+    ):
         assert space.parse(TINY.replace(old, new, 1)).fingerprint != same.fingerprint
 
 
@@ -111,17 +122,37 @@ def test_fingerprint_ignores_layout_and_sees_options():
         ("\nstages: [{depth: !int [3, 1], width: 8, block: {kind: simple}}]", 2, "empty range"),
         ("\nstages: [{depth: !int [1, x], width: 8, block: {kind: simple}}]", 2, "is not \\[low, high\\]"),
         ("\nstages: [{depth: !int [1, 9999999], width: 8, block: {kind: simple}}]", 2, "options"),
-        ("\nstages: !repeat {times: 2, of: {depth: 1, width: 8, block: {kind: simple}}}", 2, "outside a list"),
+        (
+            "\nstages: !repeat {times: 2, of: {depth: 1, width: 8, block: {kind: simple}}}",
+            2,
+            "outside a list",
+        ),
         ("\nstages: [!repeat {times: 0, of: {depth: 1, width: 8, block: {kind: simple}}}]", 2, "times"),
         ("\nstages: [!repeat {of: {depth: 1, width: 8, block: {kind: simple}}}]", 2, "times and of"),
-        ("\nstages:\n - depth: 1\n   witdh: 8\n   block: {kind: simple}", 4, "'witdh' is unknown; did you mean 'width'"),
+        (
+            "\nstages:\n - depth: 1\n   witdh: 8\n   block: {kind: simple}",
+            4,
+            "'witdh' is unknown; did you mean 'width'",
+        ),
         ("\nstages:\n - depth: 1\n   width: 8\n   block: {kind: bottelneck}", 5, "did you mean 'bottleneck'"),
-        ("\nstages:\n - depth: 1\n   width: 8\n   block: !choice {a: {kind: simple, convv: 1}}", 5, "did you mean 'conv'"),
+        (
+            "\nstages:\n - depth: 1\n   width: 8\n   block: !choice {a: {kind: simple, convv: 1}}",
+            5,
+            "did you mean 'conv'",
+        ),
         ("\nstages: [{depth: 1, block: {kind: simple}}]", 2, "'width' is missing"),
-        ("\nstages: [{depth: 1, width: !choice [8, -8], block: {kind: simple}}]", 2, "by stages.0.width = -8"),
+        (
+            "\nstages: [{depth: 1, width: !choice [8, -8], block: {kind: simple}}]",
+            2,
+            "by stages.0.width = -8",
+        ),
         ("\nstagess: []", 2, "did you mean 'stages'"),
         ("nas: 2\nstages: []", 1, "newer"),
-        ("stages: [{depth: &x !int [1, 2], width: &x !choice [8, 16], block: {kind: simple}}]", 1, "duplicate anchor .x"),
+        (
+            "stages: [{depth: &x !int [1, 2], width: &x !choice [8, 16], block: {kind: simple}}]",
+            1,
+            "duplicate anchor .x",
+        ),
     ],
 )
 def test_errors_name_file_line_and_remedy(text, line, words):
@@ -133,7 +164,11 @@ def test_errors_name_file_line_and_remedy(text, line, words):
 def test_a_record_of_another_space_is_refused():
     found = space.parse(TINY)
     record = found.draw(Random(0))
-    for wrong, word in (({**record, "color": 1}, "which nothing asks"), ({}, "does not answer"), ({**record, "stages.0.depth": 9}, "not an option")):
+    for wrong, word in (
+        ({**record, "color": 1}, "which nothing asks"),
+        ({}, "does not answer"),
+        ({**record, "stages.0.depth": 9}, "not an option"),
+    ):
         with pytest.raises(NasError, match=word):
             found.tree(wrong)
 
@@ -145,7 +180,10 @@ def test_true_is_not_one():
 
 
 def test_genotype_errors_name_the_decision():
-    text = HEAD + "\nstages: [{depth: 1, width: 12, block: {kind: simple, conv: {kind: grouped, groups: !choice [4, 8]}}}]}"
+    text = (
+        HEAD
+        + "\nstages: [{depth: 1, width: 12, block: {kind: simple, conv: {kind: grouped, groups: !choice [4, 8]}}}]}"
+    )
     found = space.parse(text, name="s.yaml")
     from nas.cost import cost
     from nas.schema import SchemaError

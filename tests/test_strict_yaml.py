@@ -45,7 +45,11 @@ def test_alias_bomb_is_refused_quickly():
 
 def test_large_files_and_folders_are_refused(tmp_path):
     (tmp_path / "big.yaml").write_text("# " + "x" * (1 << 20))
-    for path, word in ((tmp_path / "big.yaml", "larger"), (tmp_path, "folder"), (tmp_path / "no.yaml", "no such")):
+    for path, word in (
+        (tmp_path / "big.yaml", "larger"),
+        (tmp_path, "folder"),
+        (tmp_path / "no.yaml", "no such"),
+    ):
         with pytest.raises(NasError, match=word):
             read(path)
 
@@ -78,7 +82,19 @@ def test_line_of_goes_as_deep_as_it_can():
 
 @pytest.mark.parametrize(
     "value",
-    [{"a": [1, 2, {"b": "010"}], "y": "yes", "n": None, "t": True, "f": 0.1, "s": "1", "e": "1e9", "d": "12:30:45"}, {"x": 1e-07}],
+    [
+        {
+            "a": [1, 2, {"b": "010"}],
+            "y": "yes",
+            "n": None,
+            "t": True,
+            "f": 0.1,
+            "s": "1",
+            "e": "1e9",
+            "d": "12:30:45",
+        },
+        {"x": 1e-07},
+    ],
 )
 def test_dump_reads_back(value):
     assert plain(parse(dump(value))) == value

@@ -214,9 +214,7 @@ class Huge(nn.Linear):
 
 
 def test_out_of_memory_names_the_peak_and_what_would_help():
-    with pytest.raises(
-        OutOfMemory, match=r"batch of 8 clips of 4x8x8; the peak was .* GiB; lower batch"
-    ) as caught:
+    with pytest.raises(OutOfMemory, match=r"batch of 8 clips of 4x8x8; the peak was .* GiB; lower batch") as caught:
         train(model=Huge(768, 6))
     assert caught.value.__context__ is None  # or the first error would keep the tensors alive
     assert isinstance(caught.value, NasError)

@@ -57,6 +57,10 @@ def test_bad_budgets_say_what_would_work(text, word):
 
 def test_objectives():
     assert objectives("accuracy, gflops") == ("accuracy", "gflops")
-    for bad, word in (("accuracy,gflop", "did you mean"), ("gflops", "lack accuracy"), ("accuracy,accuracy", "repeat")):
+    for bad, word in (
+        ("accuracy,gflop", "did you mean"),
+        ("gflops", "lack accuracy"),
+        ("accuracy,accuracy", "repeat"),
+    ):
         with pytest.raises(NasError, match=word):
             objectives(bad)

@@ -108,7 +108,8 @@ def steps(
     """
     if c_in != c_out and all(step.depthwise for step in steps):
         raise NasError(
-            f"depthwise steps cannot turn {c_in} channels into {c_out}", fix="add a step such as {kernel: [1, 1, 1]}"
+            f"depthwise steps cannot turn {c_in} channels into {c_out}",
+            fix="add a step such as {kernel: [1, 1, 1]}",
         )
     strides = share_stride([step.kernel for step in steps], stride)
     convs, channels = [], c_in
@@ -150,7 +151,8 @@ def group_count(c_in: int, c_out: int, groups: int | None, group_width: int | No
     for channels in (c_in, c_out):
         if channels % count:
             raise NasError(
-                f"{count} groups do not divide {channels} channels", fix=f"use group_width, or one of {_divisors(channels)}"
+                f"{count} groups do not divide {channels} channels",
+                fix=f"use group_width, or one of {_divisors(channels)}",
             )
     return count
 

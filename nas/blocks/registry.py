@@ -92,7 +92,9 @@ class Registry:
             raise SchemaError(f"{value} is no {self.family}", fix=f"write {{kind: ...}}. {nearest('', self.specs)}")
         kind = value["kind"]
         if kind not in self.specs:
-            raise SchemaError(f"the {self.family} kind '{kind}' is unknown", path=("kind",), fix=nearest(kind, self.specs))
+            raise SchemaError(
+                f"the {self.family} kind '{kind}' is unknown", path=("kind",), fix=nearest(kind, self.specs)
+            )
         model = self.specs[kind].genes
         genes = validate(model, {name: gene for name, gene in value.items() if name != "kind"})
         return Part(self.family, kind, tuple((name, getattr(genes, name)) for name in model.model_fields))
@@ -129,9 +131,7 @@ def _schema_of(kind: str, function: Callable[..., Node]) -> type[BaseModel]:
 
 def _extends_in_time(value: Any) -> bool:
     if isinstance(value, Part):
-        return any(
-            gene[0] > 1 if name == "kernel" else _extends_in_time(gene) for name, gene in value.genes
-        )
+        return any(gene[0] > 1 if name == "kernel" else _extends_in_time(gene) for name, gene in value.genes)
     if isinstance(value, BaseModel):
         return getattr(value, "kernel", (1,))[0] > 1
     return isinstance(value, tuple) and any(_extends_in_time(item) for item in value)

@@ -17,9 +17,7 @@ from nas.errors import NasError
 EMBEDDED = "motion"
 
 
-def source(
-    path: str | None, *, cache: Path, progress: Callable[[int, int, str], None] | None = None
-) -> VideoSet:
+def source(path: str | None, *, cache: Path, progress: Callable[[int, int, str], None] | None = None) -> VideoSet:
     """The data set that `path` names: "motion", a folder, or for None what the variable NAS_DATA says.
 
     Motion is generated into `cache` when it is not there yet; `progress(done, total, what)` is told of it.
@@ -49,6 +47,4 @@ def cache_folder() -> Path:
 
 
 def _unusable(folder: Path, reason: str) -> NasError:
-    return NasError(
-        f"the cache folder cannot be used: {reason}", where=str(folder), fix="set NAS_CACHE to another"
-    )
+    return NasError(f"the cache folder cannot be used: {reason}", where=str(folder), fix="set NAS_CACHE to another")

@@ -100,12 +100,8 @@ class Split:
     def gather(self, plan: Plan, part: slice, clip: ClipSettings, *, pin: bool = False) -> torch.Tensor:
         """Copy the frames of a batch out of the store: uint8 (b, t, h, h, 3)."""
         videos = plan.order[part]
-        frames = torch.empty(
-            (len(videos), clip.frames, self.side, self.side, 3), dtype=torch.uint8, pin_memory=pin
-        )
-        for target, index, time, place in zip(
-            frames.numpy(), videos, plan.time[part], plan.place[part], strict=True
-        ):
+        frames = torch.empty((len(videos), clip.frames, self.side, self.side, 3), dtype=torch.uint8, pin_memory=pin)
+        for target, index, time, place in zip(frames.numpy(), videos, plan.time[part], plan.place[part], strict=True):
             video = self.video(index)
             top, left = (round(place * (length - self.side)) for length in video.shape[1:3])
             chosen = moments(len(video), clip.frames, clip.stride, time)

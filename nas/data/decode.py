@@ -24,9 +24,7 @@ class Unreadable(Exception):
     """A video file that cannot be decoded; its text is the reason, on one line."""
 
 
-def decode(
-    path: str, settings: PackSettings, start: float | None = None, end: float | None = None
-) -> np.ndarray:
+def decode(path: str, settings: PackSettings, start: float | None = None, end: float | None = None) -> np.ndarray:
     """The frames of `path` that `settings` keeps, between `start` and `end` seconds: uint8 (t, h, w, 3), RGB.
 
     The short side is resized to `settings.size`, the other by the same factor. Raises `Unreadable` for every

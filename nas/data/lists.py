@@ -87,9 +87,7 @@ def _splits(folder: Path, endings: tuple[str, ...], is_kind: Callable[[Path], bo
     if len(found) == 1:
         (split, there), *_ = found.items()
         other = "val" if split == "train" else "train"
-        raise NasError(
-            f"has {there.name}, but none for {other}", where=str(folder), fix=f"add {other}{there.suffix}"
-        )
+        raise NasError(f"has {there.name}, but none for {other}", where=str(folder), fix=f"add {other}{there.suffix}")
     return found
 
 
@@ -150,9 +148,7 @@ def _listed(folder: Path, lists: dict[str, Path]) -> VideoSet:
         problem = f"none of the {len(missing)} listed videos is there" if missing else "the lists are empty"
         raise NasError(problem, where=str(folder), fix=f"expected such as {missing[0]}" if missing else "")
     classes = _in_order({line.label for split in lines.values() for line in split})
-    return VideoSet(
-        folder.resolve().name, classes, tuple(videos["train"]), tuple(videos["val"]), tuple(missing)
-    )
+    return VideoSet(folder.resolve().name, classes, tuple(videos["train"]), tuple(videos["val"]), tuple(missing))
 
 
 def _videos_below(folder: Path) -> dict[str, list[str]]:

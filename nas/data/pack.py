@@ -104,9 +104,7 @@ def read(folder: Path) -> Pack:
         index = json.loads((folder / "index.json").read_text())
         splits = {name: _open(folder / f"{name}.bin", index[name]) for name in ("train", "val")}
     except (OSError, ValueError, KeyError) as error:
-        raise NasError(
-            f"this pack is damaged ({error})", where=str(folder), fix="delete the folder"
-        ) from None
+        raise NasError(f"this pack is damaged ({error})", where=str(folder), fix="delete the folder") from None
     skipped = tuple((path, reason) for path, reason in index["skipped"])
     return Pack(folder, tuple(index["classes"]), **splits, skipped=skipped, fingerprint=folder.name)
 
@@ -123,9 +121,7 @@ def _open(path: Path, index: dict[str, list[int]]) -> Split:
 # ---- making one
 
 
-def _make(
-    folder: Path, video_set: VideoSet, settings: PackSettings, progress: Progress, workers: int | None
-) -> None:
+def _make(folder: Path, video_set: VideoSet, settings: PackSettings, progress: Progress, workers: int | None) -> None:
     videos = video_set.train + video_set.val
     partial = folder.with_suffix(".partial")
     for leftover in (partial, folder):
@@ -138,9 +134,7 @@ def _make(
         train = _store(partial / "train.bin", video_set, video_set.train, frames, skipped)
         val = _store(partial / "val.bin", video_set, video_set.val, frames, skipped)
         _check_classes(video_set, train, val, skipped)
-        _write_notes(
-            partial, settings, {"classes": video_set.classes, "train": train, "val": val, "skipped": skipped}
-        )
+        _write_notes(partial, settings, {"classes": video_set.classes, "train": train, "val": val, "skipped": skipped})
         os.replace(partial, folder)
     except BaseException:  # Ctrl-C too: half a pack is of no use, and large
         shutil.rmtree(partial, ignore_errors=True)
@@ -160,9 +154,7 @@ def _check_disk(folder: Path, videos: Sequence[Video], settings: PackSettings) -
         )
 
 
-def _decoded(
-    videos: Sequence[Video], settings: PackSettings, progress: Progress, workers: int | None
-) -> Iterator:
+def _decoded(videos: Sequence[Video], settings: PackSettings, progress: Progress, workers: int | None) -> Iterator:
     """Frames, or the reason why there are none, for each video in order."""
     progress(0, len(videos), "decoding videos")
     calls = [(v.path, settings, v.start, v.end) for v in videos]
@@ -182,9 +174,7 @@ def _store(
     index: dict[str, list[int]] = {name: [] for name in (*SHAPE, "label")}
     number = {name: i for i, name in enumerate(video_set.classes)}
     with path.open("wb") as file:
-        for video, frames in zip(
-            videos, decoded, strict=False
-        ):  # what is left in `decoded` is the next split's
+        for video, frames in zip(videos, decoded, strict=False):  # what is left in `decoded` is the next split's
             if isinstance(frames, str):
                 skipped.append((video.path, frames))
                 continue
@@ -200,12 +190,8 @@ def _check_classes(video_set: VideoSet, train: dict, val: dict, skipped: list[tu
     absent = [name for i, name in enumerate(video_set.classes) if i not in set(train["label"])]
     if not absent and val["label"]:
         return
-    names = ", ".join(repr(name) for name in absent[:5]) + (
-        f" and {len(absent) - 5} more" if absent[5:] else ""
-    )
-    problem = (
-        f"no readable video to train on for class {names}" if absent else "no readable video to validate with"
-    )
+    names = ", ".join(repr(name) for name in absent[:5]) + (f" and {len(absent) - 5} more" if absent[5:] else "")
+    problem = f"no readable video to train on for class {names}" if absent else "no readable video to validate with"
     why = [f"{len(video_set.missing)} listed videos are missing"] if video_set.missing else []
     why += [f"{len(skipped)} are broken, such as {skipped[0][0]}: {skipped[0][1]}"] if skipped else []
     raise NasError(problem, where=video_set.name, fix=", ".join(why))

@@ -95,9 +95,7 @@ def points(
     )
 
 
-def axes(
-    figure: go.Figure, trials: pd.DataFrame, costs: pd.Series, colour: str, *, log: bool = False
-) -> None:
+def axes(figure: go.Figure, trials: pd.DataFrame, costs: pd.Series, colour: str, *, log: bool = False) -> None:
     """Name both axes and the colour bar, with units, data set and clip; `costs` is all that x shows."""
     title = f"{style.name(costs.name)}<br>({style.unit(costs.name, escape(frame.clip(trials)))})"
     dataset = escape(str(trials.attrs.get("dataset") or "unknown data"))

@@ -32,9 +32,7 @@ def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | 
     trials, references = frame.tidy(trials), published.tidy(references)
     shown = frame.measured(trials, COST)
     none = int((shown[COST] <= 0).sum())
-    told = explained(trials, shown, "gflops") + (
-        f" Without any interaction, not drawn: {none}." if none else ""
-    )
+    told = explained(trials, shown, "gflops") + (f" Without any interaction, not drawn: {none}." if none else "")
     shown = shown[shown[COST] > 0]
     figure = go.Figure(layout=style.layout("Accuracy over channel interactions", told))
     blocks = block_types(shown)
@@ -63,9 +61,7 @@ def block_types(trials: pd.DataFrame) -> pd.Series:
     >>> block_types(frame).tolist()
     ['ir', 'mixed', 'trials']
     """
-    columns = [
-        column for column in trials if str(column).startswith(frame.DECISION) and column.endswith("block")
-    ]
+    columns = [column for column in trials if str(column).startswith(frame.DECISION) and column.endswith("block")]
 
     def told(row: pd.Series) -> str:
         kinds = {str(answer) for answer in row.dropna()}

@@ -51,9 +51,7 @@ def tidy(references: pd.DataFrame | None) -> pd.DataFrame:
     return tidied
 
 
-def draw(
-    figure: go.Figure, references: pd.DataFrame, shown: pd.DataFrame, *, cost: str, dataset: str
-) -> None:
+def draw(figure: go.Figure, references: pd.DataFrame, shown: pd.DataFrame, *, cost: str, dataset: str) -> None:
     """Add published networks to a figure of the trials `shown`: accuracy on `dataset` over `cost`.
 
     Sets the range of the accuracy axis too, around all that stands on it.
@@ -149,14 +147,10 @@ def _told(rows: pd.DataFrame) -> list[str]:
     """One hover text a network: accuracy as published, costs at the study's clip, source."""
     told = []
     for row in rows.to_dict("records"):
-        costs = [
-            f"{style.number(row[key])} {style.name(key)}" for key in ("gflops", "ginteractions", "mparams")
-        ]
+        costs = [f"{style.number(row[key])} {style.name(key)}" for key in ("gflops", "ginteractions", "mparams")]
         lines = [f"<b>{escape(str(row['name']))}</b>", *costs, "<i>costs counted at the study's clip</i>"]
         if np.isfinite(row["accuracy"]):
-            lines[1:1] = [
-                f"published top-1 {style.percent(row['accuracy'])} on {escape(str(row['dataset']))}"
-            ]
+            lines[1:1] = [f"published top-1 {style.percent(row['accuracy'])} on {escape(str(row['dataset']))}"]
         lines.append(published(row))
         told.append("<br>".join(line for line in lines if line))
     return told
@@ -169,9 +163,7 @@ def published(row: dict) -> str:
         f"{row['views']:g} views" if isinstance(row["views"], (int, float)) else None,
         row["source"],
     ]
-    return escape(
-        ", ".join(str(part) for part in parts if part and not pd.isna(part) and "nan" not in str(part))
-    )
+    return escape(", ".join(str(part) for part in parts if part and not pd.isna(part) and "nan" not in str(part)))
 
 
 @dataclass(frozen=True)

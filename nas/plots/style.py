@@ -201,16 +201,12 @@ def _steps(low: float, high: float) -> list[float]:
     return [digit * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for digit in within]
 
 
-def key(
-    figure: go.Figure, name: str, *, symbol: str = "circle", outline: str = INK, opacity: float = 1.0
-) -> None:
+def key(figure: go.Figure, name: str, *, symbol: str = "circle", outline: str = INK, opacity: float = 1.0) -> None:
     """A legend entry of its own for traces whose marks have no one colour, drawn in grey."""
     width = 1.8 if outline == ACCENT else 0.8
     marker = {"symbol": symbol, "size": 10, "color": "#9a9a9a", "opacity": opacity}
     marker["line"] = {"color": outline, "width": width}
-    figure.add_trace(
-        go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=name, hoverinfo="skip")
-    )
+    figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=name, hoverinfo="skip"))
 
 
 def note(figure: go.Figure, text: str) -> None:
@@ -218,6 +214,4 @@ def note(figure: go.Figure, text: str) -> None:
     # without a trace plotly draws no axis
     figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip"))
     font = {"size": 16, "color": INK}
-    figure.add_annotation(
-        text=text, x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False, font=font
-    )
+    figure.add_annotation(text=text, x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False, font=font)

@@ -75,9 +75,7 @@ def subtitle(trials: pd.DataFrame) -> str:
     """What the accuracies of a figure mean: data set, proxy, budget, seed and number of trials."""
     facts = trials.attrs
     parts = [
-        f"{key} {facts[key]}"
-        for key in ("dataset", "proxy", "budget", "seed")
-        if facts.get(key) not in (None, "")
+        f"{key} {facts[key]}" for key in ("dataset", "proxy", "budget", "seed") if facts.get(key) not in (None, "")
     ]
     told = "; ".join([*parts, counts(trials)]).replace("dataset ", "data set ", 1)
     return escape(told[0].upper() + told[1:])
@@ -92,9 +90,7 @@ def counts(trials: pd.DataFrame) -> str:
     if not len(trials):
         return "no trial yet"
     states = trials["state"].value_counts()
-    told = ", ".join(
-        f"{states[state]} {state}" for state in ("complete", "failed", "running") if state in states
-    )
+    told = ", ".join(f"{states[state]} {state}" for state in ("complete", "failed", "running") if state in states)
     return f"{len(trials)} trial{'s' * (len(trials) != 1)} ({told})"
 
 
@@ -119,13 +115,9 @@ def _told(row: dict, error: float, clip_text: str, decisions: list[str]) -> str:
     place = ", on the front" if row["on_front"] else ""
     lines = [f"<b>trial {row['number']:.0f}</b>{place}", *_wrapped(row["summary"])]
     lines.append(f"accuracy {style.percent(row['accuracy'], error)}")
-    lines += [
-        f"{style.number(row[cost])} {style.name(cost)}" for cost in ("gflops", "ginteractions", "mparams")
-    ]
+    lines += [f"{style.number(row[cost])} {style.name(cost)}" for cost in ("gflops", "ginteractions", "mparams")]
     lines.append(f"<i>{escape(clip_text)}</i>")
-    answers = [
-        (column.removeprefix(DECISION), row[column]) for column in decisions if not pd.isna(row[column])
-    ]
+    answers = [(column.removeprefix(DECISION), row[column]) for column in decisions if not pd.isna(row[column])]
     for decision, answer in answers[:SHOWN_DECISIONS]:
         lines += _wrapped(f"{decision}: {_plain(answer)}")
     if len(answers) > SHOWN_DECISIONS:

@@ -83,7 +83,11 @@ def _next(study: Study, space: Space, proposer: Proposer, known: list[Trial]) ->
         genotype=genotypes.to_yaml(candidate.genotype),
         memo=candidate.memo,
         sampler=proposed.sampler,
-        dropped={"invalid": dropped.invalid, "over_budget": dropped.over_budget, "repeated": dropped.repeated},
+        dropped={
+            "invalid": dropped.invalid,
+            "over_budget": dropped.over_budget,
+            "repeated": dropped.repeated,
+        },
         proposal_seconds=round(perf_counter() - started, 4),
     )
     return study.trials()[number]

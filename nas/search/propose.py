@@ -83,7 +83,9 @@ def require_feasible(space: Space, budget: Budget) -> None:
         for values in [[limit.unit.of(one) for one in costs]]
     )
     raise NasError(
-        f"nothing meets the budget {budget}: {told} does", where=space.name, fix=f"reachable are {', '.join(ranges)}"
+        f"nothing meets the budget {budget}: {told} does",
+        where=space.name,
+        fix=f"reachable are {', '.join(ranges)}",
     )
 
 

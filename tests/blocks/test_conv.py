@@ -41,7 +41,11 @@ class TestFactorised(OperatorCase):
 class TestSteps(OperatorCase):
     genes = {
         "kind": "steps",
-        "steps": [{"kernel": [1, 1, 1]}, {"kernel": [1, 3, 3], "group_width": 8}, {"kernel": [3, 1, 1], "depthwise": True}],
+        "steps": [
+            {"kernel": [1, 1, 1]},
+            {"kernel": [1, 3, 3], "group_width": 8},
+            {"kernel": [3, 1, 1], "depthwise": True},
+        ],
     }
 
 
@@ -79,7 +83,11 @@ def test_groups_of_all_channels_are_depthwise():
 
 
 def test_separated_is_the_steps_written_out():
-    written = {"kind": "steps", "relu": False, "steps": [{"kernel": [1, 1, 1]}, {"kernel": [3, 3, 3], "depthwise": True}]}
+    written = {
+        "kind": "steps",
+        "relu": False,
+        "steps": [{"kernel": [1, 1, 1]}, {"kernel": [3, 3, 3], "depthwise": True}],
+    }
     assert convs(written) == convs({"kind": "separated"})
     one, two = (module_of(OPERATORS.parse(genes)(8, 8, (1, 1, 1), False)) for genes in (written, {"kind": "separated"}))
     two.load_state_dict(dict(zip(two.state_dict(), one.state_dict().values(), strict=True)))
@@ -94,8 +102,18 @@ def test_separated_is_the_steps_written_out():
         ({"kind": "grouped", "group_width": 16}, 56, 56, "does not divide the 56 input channels"),
         ({"kind": "grouped"}, 16, 16, "give groups or group_width"),
         ({"kind": "grouped", "groups": 2, "group_width": 2}, 16, 16, "one of the two"),
-        ({"kind": "steps", "steps": [{"kernel": [3, 3, 3], "depthwise": True}]}, 8, 16, "cannot turn 8 channels into 16"),
-        ({"kind": "steps", "steps": [{"kernel": [3, 3, 3], "depthwise": True, "groups": 2}]}, 8, 8, "leave groups"),
+        (
+            {"kind": "steps", "steps": [{"kernel": [3, 3, 3], "depthwise": True}]},
+            8,
+            16,
+            "cannot turn 8 channels into 16",
+        ),
+        (
+            {"kind": "steps", "steps": [{"kernel": [3, 3, 3], "depthwise": True, "groups": 2}]},
+            8,
+            8,
+            "leave groups",
+        ),
         ({"kind": "steps", "steps": []}, 8, 8, "at least 1 item"),
         ({"kind": "dens"}, 8, 8, "did you mean 'dense'"),
         ({"kind": "dense", "kernel": [3, 3]}, 8, 8, "missing"),

@@ -25,9 +25,7 @@ def film(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         greys = np.linspace(30, 220, frames).astype(np.uint8)
-        motion.encode(
-            str(path), np.broadcast_to(greys[:, None, None, None], (frames, height, width, 3)), **settings
-        )
+        motion.encode(str(path), np.broadcast_to(greys[:, None, None, None], (frames, height, width, 3)), **settings)
         return path
 
     return write

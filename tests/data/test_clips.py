@@ -16,17 +16,14 @@ def split():
     """Ten videos whose pixels say which video and frame they are: 16 * video + frame."""
     shapes = np.array([(6 + i, 16, 16 + i) for i in range(10)])
     videos = [
-        np.broadcast_to(16 * i + np.arange(t)[:, None, None, None], (t, h, w, 3))
-        for i, (t, h, w) in enumerate(shapes)
+        np.broadcast_to(16 * i + np.arange(t)[:, None, None, None], (t, h, w, 3)) for i, (t, h, w) in enumerate(shapes)
     ]
     store = np.concatenate([video.ravel() for video in videos]).astype(np.uint8)
     return Split(store, shapes, np.arange(10))
 
 
 def epoch(split, clip=CLIP, train=True, **changed):
-    return list(
-        split.batches(clip, **{"batch": 4, "seed": 1, "epoch": 0, "device": "cpu", **changed}, train=train)
-    )
+    return list(split.batches(clip, **{"batch": 4, "seed": 1, "epoch": 0, "device": "cpu", **changed}, train=train))
 
 
 def values(x):
@@ -56,9 +53,7 @@ def test_training_sees_whole_batches_of_shuffled_videos_at_any_time(split):
     batches = epoch(split)
     assert [len(y) for _, y in batches] == [4, 4] and split.steps(4, train=True) == 2
     assert len({int(i) for _, y in batches for i in y}) == 8
-    firsts = {
-        int(values(x)[0, 0]) % 16 for e in range(40) for x, y in epoch(split, epoch=e, batch=10) if y[0] == 9
-    }
+    firsts = {int(values(x)[0, 0]) % 16 for e in range(40) for x, y in epoch(split, epoch=e, batch=10) if y[0] == 9}
     assert len(firsts) > 1
 
 
@@ -75,9 +70,7 @@ def test_a_set_smaller_than_a_batch_trains_as_one_batch(split):
 def test_the_same_seed_and_epoch_give_the_same_batches(split):
     one, two = epoch(split), epoch(split)
     assert all(torch.equal(a, b) for x, y in zip(one, two, strict=True) for a, b in zip(x, y, strict=True))
-    order = [
-        torch.cat([y for _, y in e]).tolist() for e in (one, epoch(split, epoch=1), epoch(split, seed=2))
-    ]
+    order = [torch.cat([y for _, y in e]).tolist() for e in (one, epoch(split, epoch=1), epoch(split, seed=2))]
     assert order[0] != order[1] != order[2] != order[0]
 
 

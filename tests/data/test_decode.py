@@ -63,9 +63,7 @@ def test_start_and_end_cut_in_seconds(film):
     assert np.abs(frames[0].astype(int) - whole[16]).max() <= 4
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "shape"), [(32, 48, (16, 24)), (48, 32, (24, 16)), (8, 8, (16, 16))]
-)
+@pytest.mark.parametrize(("height", "width", "shape"), [(32, 48, (16, 24)), (48, 32, (24, 16)), (8, 8, (16, 16))])
 def test_the_short_side_gets_the_size_and_the_other_follows(film, height, width, shape):
     frames = decode(str(film("a.mp4", height=height, width=width)), PackSettings(every=1, frames=0, size=16))
     assert frames.shape == (12, *shape, 3) and frames.dtype == np.uint8

@@ -10,9 +10,7 @@ from nas.errors import NasError
 
 def test_source_by_name_by_variable_and_by_folder(tmp_path, motion_folder, monkeypatch):
     monkeypatch.setattr(motion.generate, "__defaults__", (motion.MotionSettings(train=20, val=10),))
-    assert data.source("motion", cache=motion_folder.parent) == data.source(
-        str(motion_folder), cache=tmp_path
-    )
+    assert data.source("motion", cache=motion_folder.parent) == data.source(str(motion_folder), cache=tmp_path)
     monkeypatch.setenv("NAS_DATA", str(motion_folder))
     assert len(data.source(None, cache=tmp_path).train) == 20
 

@@ -46,9 +46,7 @@ def test_an_empty_class_stays_a_class(tmp_path):
 
 def test_kinetics_videos_are_found_by_split_by_class_and_flat(tmp_path):
     rows = "label,youtube_id,time_start,time_end,split\n"
-    (tmp_path / "train.csv").write_text(
-        f"{rows}run,aaa,1,11,train\njump,bbb,2,12,train\nrun,gone,3,13,train\n"
-    )
+    (tmp_path / "train.csv").write_text(f"{rows}run,aaa,1,11,train\njump,bbb,2,12,train\nrun,gone,3,13,train\n")
     (tmp_path / "validate.csv").write_text(f"{rows}run,aaa,1,11,validate\njump,ccc,5,15,validate\n")
     touch(
         tmp_path,
@@ -94,9 +92,7 @@ def test_a_folder_without_a_data_set(tmp_path, names, problem):
 def test_none_of_the_listed_videos_there(tmp_path):
     for name in ("train", "val"):
         (tmp_path / f"{name}.csv").write_text("label,youtube_id\nrun,abc\n")
-    with pytest.raises(
-        NasError, match="none of the 2 listed videos is there; expected such as train/abc.mp4"
-    ):
+    with pytest.raises(NasError, match="none of the 2 listed videos is there; expected such as train/abc.mp4"):
         lists.read(tmp_path)
 
 

@@ -11,9 +11,7 @@ from nas.data import motion
 from nas.data.motion import ACTIONS, MotionSettings
 from nas.errors import NasError
 
-OPPOSITE = dict(
-    zip(ACTIONS, (b for a in zip(ACTIONS[1::2], ACTIONS[::2], strict=True) for b in a), strict=True)
-)
+OPPOSITE = dict(zip(ACTIONS, (b for a in zip(ACTIONS[1::2], ACTIONS[::2], strict=True) for b in a), strict=True))
 
 
 def files(folder):

@@ -74,9 +74,7 @@ def test_broken_files_are_skipped_listed_and_counted(folder, tmp_path):
 def test_a_class_without_a_readable_video_is_named(folder, tmp_path):
     for name in ("1.mp4", "2.mp4"):
         (folder / "train/b" / name).write_text("not a video")
-    with pytest.raises(
-        NasError, match=r"no readable video to train on for class 'b'.*2 are broken, such as .*1.mp4"
-    ):
+    with pytest.raises(NasError, match=r"no readable video to train on for class 'b'.*2 are broken, such as .*1.mp4"):
         pack(lists.read(folder), SETTINGS, tmp_path, workers=1)
     assert not list((tmp_path / "packs").glob("*/")), "nothing is left of a pack that failed"
 
@@ -134,8 +132,6 @@ def test_a_killed_packing_is_redone(folder, tmp_path):
 
 def test_of_two_at_once_one_packs_and_the_other_waits(folder, tmp_path):
     child = _start(folder, tmp_path / "cache")
-    made = pack(
-        lists.read(folder), SETTINGS, tmp_path / "cache", progress=lambda *_: pytest.fail("packed twice")
-    )
+    made = pack(lists.read(folder), SETTINGS, tmp_path / "cache", progress=lambda *_: pytest.fail("packed twice"))
     child.join()
     assert child.exitcode == 0 and len(made.train) == 4

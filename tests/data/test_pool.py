@@ -41,20 +41,14 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path):
         "if __name__ == '__main__':\n    list(pool.spread(time.sleep, [(0.2,)] * 500, workers=2))\n"
     )
     parent = subprocess.Popen([sys.executable, str(script)])
-    workers = _wait(
-        lambda: _children(parent.pid), lambda found: len(found) >= 3
-    )  # two and the resource tracker
+    workers = _wait(lambda: _children(parent.pid), lambda found: len(found) >= 3)  # two and the resource tracker
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     assert not _wait(lambda: [pid for pid in workers if Path(f"/proc/{pid}").exists()], lambda left: not left)
 
 
 def _children(parent):
-    return [
-        int(pid)
-        for path in Path(f"/proc/{parent}/task").glob("*/children")
-        for pid in path.read_text().split()
-    ]
+    return [int(pid) for path in Path(f"/proc/{parent}/task").glob("*/children") for pid in path.read_text().split()]
 
 
 def _wait(look, good):

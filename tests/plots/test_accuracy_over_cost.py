@@ -24,9 +24,7 @@ def drawn(figure):
 def test_complete_trials_are_drawn_and_the_rest_counted():
     figure = accuracy_over_cost(trials())
     assert drawn(figure) == [0, 1, 2]
-    assert "5 trials (3 complete, 1 failed, 1 running)" in figure.layout.title.subtitle.text.replace(
-        "<br>", " "
-    )
+    assert "5 trials (3 complete, 1 failed, 1 running)" in figure.layout.title.subtitle.text.replace("<br>", " ")
 
 
 def test_the_front_is_a_staircase_with_bars_of_one_standard_error():
@@ -60,9 +58,7 @@ def test_the_axis_is_logarithmic_beyond_a_decade():
 
 def test_networks_of_another_data_set_have_an_axis_of_their_own():
     figure = accuracy_over_cost(trials(), references())
-    other, same = (
-        named(figure, f"published on {data}, 8x224x224 clips") for data in ("Kinetics-400", "motion")
-    )
+    other, same = (named(figure, f"published on {data}, 8x224x224 clips") for data in ("Kinetics-400", "motion"))
     assert (other.yaxis, same.yaxis) == ("y2", None)
     assert figure.layout.yaxis2.title.text == "published top-1<br>on Kinetics-400"
     assert figure.layout.yaxis2.side == "right"
@@ -88,9 +84,7 @@ def test_all_accuracies_stand_inside_their_axes():
 
 def test_a_hover_text_tells_the_whole_trial():
     figure = accuracy_over_cost(trials())
-    told = next(
-        t for t in figure.data if t.customdata is not None and list(t.customdata) == [0, 1]
-    ).hovertext[1]
+    told = next(t for t in figure.data if t.customdata is not None and list(t.customdata) == [0, 1]).hovertext[1]
     for part in ("<b>trial 1</b>, on the front", "ip 1-1-1-1 w16", "accuracy 60.0 ± 2.0 %", "4.00 GFLOPs"):
         assert part in told
     for part in ("0.400 Ginteractions", "2.00 Mparams", "one 8x224x224 clip", "block: ip"):

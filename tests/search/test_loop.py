@@ -23,7 +23,12 @@ class Silent:
 def stub(genotype, *, seed, on_epoch, on_step):
     """Accuracy from the genotype and the seed alone, as training gives it."""
     accuracy = 0.5 + (seed % 1000) / 4000 + genotype.stages[1].depth / 20
-    return {"accuracy": accuracy, "seconds": 0.1, "val_clips": 100, "curve": [{"epoch": 1, "val_accuracy": accuracy}]}
+    return {
+        "accuracy": accuracy,
+        "seconds": 0.1,
+        "val_clips": 100,
+        "curve": [{"epoch": 1, "val_accuracy": accuracy}],
+    }
 
 
 @pytest.fixture
@@ -34,7 +39,9 @@ def found(tmp_path):
 
 
 def new(folder, found, **settings):
-    wanted = recipe.validate(Recipe, {"space": found.name, "budget": "2mflops", "objectives": "accuracy,mparams", **settings})
+    wanted = recipe.validate(
+        Recipe, {"space": found.name, "budget": "2mflops", "objectives": "accuracy,mparams", **settings}
+    )
     return study.create(folder, wanted, wanted, found, {"data": "none"})
 
 
@@ -101,7 +108,10 @@ def test_every_trained_trial_fits_the_budget_and_is_trained_once(tmp_path, found
 
 
 def test_failures_are_on_record_and_the_search_goes_on(tmp_path, found):
-    opened, reasons = new(tmp_path / "s", found), iter([Diverged("the loss is nan", where="epoch 2"), RuntimeError("odd\nshape")])
+    opened, reasons = (
+        new(tmp_path / "s", found),
+        iter([Diverged("the loss is nan", where="epoch 2"), RuntimeError("odd\nshape")]),
+    )
 
     def sometimes(genotype, **more):
         if error := next(reasons, None):

@@ -11,8 +11,11 @@ from nas.search.sampler import Proposal, Uniform
 from nas.units import Budget
 from tests.spaces import TINY
 
-GROUPS = """stages: [{depth: 1, width: !choice [8, 12], block: {kind: simple, conv: {kind: grouped, groups: !choice [1, 8]}}}]
-stem: {width: 8}"""
+GROUPS = """
+stem: {width: 8}
+stages:
+  - {depth: 1, width: !choice [8, 12], block: {kind: simple, conv: {kind: grouped, groups: !choice [1, 8]}}}
+"""
 
 
 class Stubborn:
@@ -56,5 +59,8 @@ def test_the_same_number_gives_the_same_candidate():
 def test_a_budget_that_nothing_meets_tells_what_is_reachable():
     found = space.parse(TINY, name="tiny.yaml")
     require_feasible(found, Budget.parse("1gflops"))
-    with pytest.raises(NasError, match=r"tiny.yaml: nothing meets the budget 1kparams: none of its 72 records.*\.\.\d+.*kparams"):
+    with pytest.raises(
+        NasError,
+        match=r"tiny.yaml: nothing meets the budget 1kparams: none of its 72 records.*\.\.\d+.*kparams",
+    ):
         require_feasible(found, Budget.parse("1kparams"))

@@ -1,0 +1,39 @@
+"""Imports point one way, and heavy libraries are met only where they are used."""
+
+import subprocess
+import sys
+
+import pytest
+
+PURE = [
+    "nas.cli", "nas.card", "nas.content", "nas.cost", "nas.errors", "nas.frozen", "nas.genotype", "nas.layers",
+    "nas.network", "nas.records", "nas.recipe", "nas.scale", "nas.schema", "nas.seeds", "nas.space", "nas.space_card",
+    "nas.strict_yaml", "nas.survey", "nas.targets", "nas.template", "nas.units", "nas.blocks", "nas.search.sampler",
+    "nas.search.wrappers", "nas.search.propose",
+]  # fmt: skip
+HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
+WITH_TORCH = ["nas.build", "nas.train", "nas.retrain", "nas.checkpoint", "nas.data.pack", "nas.data.clips"]
+NOT_ON_A_GPU_BOX = {"optuna", "plotly", "av", "ray", "pandas", "moocore"}
+
+
+def imported(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_import_nothing_heavy(module):
+    assert not imported(module) & HEAVY
+
+
+@pytest.mark.parametrize("module", WITH_TORCH)
+def test_models_data_and_training_need_torch_alone(module):
+    assert not imported(module) & NOT_ON_A_GPU_BOX
+
+
+def test_pareto_needs_neither_torch_nor_optuna_nor_plotly():
+    assert not imported("nas.pareto") & {"torch", "optuna", "plotly"}
+
+
+def test_optuna_lives_in_search_and_study_alone():
+    assert "torch" not in imported("nas.study") and "plotly" not in imported("nas.study")
