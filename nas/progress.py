@@ -16,6 +16,7 @@ from nas import fronts
 from nas.study import Trial
 
 ROWS = 8  # of the front, in the live picture
+MUCH_WAITING = 0.1  # share of a trial's time beyond which waiting for data is told
 LINE_EVERY = 5.0  # seconds between two plain lines of one preparation
 
 
@@ -130,14 +131,16 @@ class SearchReporter:
         if trial.state == "failed":
             return f"failed: {trial.outcome.get('reason', 'unknown')}"
         front = fronts.front(self.known, self.objectives)
-        place = ", on the front" if trial.number in {best.number for best in front} else ""
-        took = duration(trial.outcome["seconds"])
+        place = "on the front" if trial.number in {best.number for best in front} else "behind the front"
         dropped = sum(trial.dropped.values())
-        passed = f", {dropped} proposals dropped" if dropped else ""
-        return (
-            f"accuracy {accuracy(trial)} in {took}{place}{passed}; {self._describe(trial)}; {len(front)} on the front; "
-            f"{self._left()}"
-        )
+        parts = [
+            f"accuracy {accuracy(trial)} in {duration(trial.outcome['seconds'])}, {place} of {len(front)}",
+            self._describe(trial) if self.live else "",
+            f"{dropped} proposals dropped before it" if dropped else "",
+            _slow_data(trial.outcome.get("wait_share") or 0.0),
+            self._left(),
+        ]
+        return "; ".join(part for part in parts if part)
 
     def _left(self) -> str:
         finished = [t.outcome["seconds"] for t in self.known if t.state == "complete"]
@@ -161,6 +164,11 @@ class SearchReporter:
         if best:
             parts.append(front_table(best, title=f"front so far ({len(best)})", rows=ROWS))
         return Group(*parts)
+
+
+def _slow_data(share: float) -> str:
+    """A word of warning when training waited for its data."""
+    return f"{share:.0%} of the time spent waiting for data" if share > MUCH_WAITING else ""
 
 
 class RetrainReporter:

@@ -10,7 +10,7 @@ import csv
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas.errors import NasError
@@ -45,6 +45,8 @@ class Line:
     names: tuple[str, ...] = ()
     start: float | None = None
     end: float | None = None
+    # what the column of this name says, if there is one
+    split: str = ""
 
 
 def read(path: Path) -> list[Line]:
@@ -94,9 +96,11 @@ def _row(path: Path, row: dict[str, str] | str) -> Line:
     label = row.get("label", "").strip()
     if not label:
         raise NasError("no label")
+    split = (row.get("split") or "").strip().lower()
     if "path" in row:
-        return Line(label, file=_inside(path.parent, row["path"].strip()))
-    return _clip(label, row.get("youtube_id", "").strip(), row.get("time_start"), row.get("time_end"))
+        return Line(label, file=_inside(path.parent, row["path"].strip()), split=split)
+    clip = _clip(label, row.get("youtube_id", "").strip(), row.get("time_start"), row.get("time_end"))
+    return replace(clip, split=split)
 
 
 def _inside(folder: Path, file: str) -> str:

@@ -18,6 +18,8 @@ from nas.errors import NasError
 
 # How a split's folder and list may be called, the usual name first.
 SPLITS = {"train": ("train", "training"), "val": ("val", "validate", "validation", "valid")}
+# What a list's name ends in.
+LISTS = (".csv", ".txt")
 # Share of each class that validates where the folder does not say.
 HELD_OUT = 0.2
 # How deep below the data folder videos are looked for.
@@ -46,13 +48,14 @@ class VideoSet:
 
 
 def read(path: str | Path, *, seed: int = 0) -> VideoSet:
-    """The data set in the folder `path`.
+    """The data set in the folder `path`, or in the one list that `path` names.
 
     - `train.csv` and `val.csv` with columns `label,youtube_id[,time_start,time_end,split]`; the
       videos `<id>_<start>_<end>.mp4` or `<id>.mp4` anywhere beside them, best below `train/` and `val/`
     - `train.txt` and `val.txt` (or `.csv`) with lines `path label` or `path,label`
     - `train/<class>/*` and `val/<class>/*`
     - `<class>/*`, of which `seed` decides the fifth that validates
+    - a list of its own: its column `split` says train or val; without one, `seed` decides as above
 
     Raises `NasError` for what is none of these, or cannot be read.
     """
@@ -61,16 +64,22 @@ def read(path: str | Path, *, seed: int = 0) -> VideoSet:
         return _read(folder, seed)
     except PermissionError as error:
         raise NasError("no permission to read this", where=str(error.filename or folder)) from None
+    except OSError as error:
+        raise NasError(f"cannot be read: {error.strerror}", where=str(folder)[:200]) from None
 
 
 def _read(folder: Path, seed: int) -> VideoSet:
     if not folder.exists():
         raise NasError("no such data folder", where=str(folder), fix="give a folder of videos, or 'motion'")
     if not folder.is_dir():
-        raise NasError("this is a file; a folder is expected", where=str(folder), fix=f"try {folder.parent}")
-    lists = _splits(folder, (".csv", ".txt"), Path.is_file)
+        if folder.suffix not in LISTS:
+            raise NasError(
+                "this is a file; a folder or a list is expected", where=str(folder), fix=f"try {folder.parent}"
+            )
+        return _listed(folder.parent, _split_lines(folder, seed))
+    lists = _splits(folder, LISTS, Path.is_file)
     if lists:
-        return _listed(folder, lists)
+        return _listed(folder, {split: labels.read(path) for split, path in lists.items()})
     folders = _splits(folder, ("",), Path.is_dir)
     named = {split: _classes(path) for split, path in folders.items()}
     return _foldered(folder, named or _held_out(_classes(folder), seed))
@@ -133,10 +142,37 @@ def _foldered(folder: Path, splits: dict[str, dict[str, list[str]]]) -> VideoSet
 # ---- annotation files
 
 
-def _listed(folder: Path, lists: dict[str, Path]) -> VideoSet:
-    lines = {split: labels.read(path) for split, path in lists.items()}
+def _split_lines(path: Path, seed: int) -> dict[str, list[labels.Line]]:
+    """The lines of one list by split: as its column says, or a fifth of each label held out."""
+    lines = labels.read(path)
+    if not any(line.split for line in lines):
+        return _held_out_lines(lines, seed)
+    known = {name: split for split, names in SPLITS.items() for name in names}
+    found: dict[str, list[labels.Line]] = {"train": [], "val": []}
+    for line in lines:
+        if line.split in known:
+            found[known[line.split]].append(line)
+        elif line.split != "test":
+            fix = f"write one of {' '.join(known)} test"
+            raise NasError(f"the split {line.split!r} of a video is unknown", where=str(path), fix=fix)
+    if not all(found.values()):
+        empty = next(split for split, some in found.items() if not some)
+        raise NasError(f"lists no video for {empty}", where=str(path), fix="name the folder of train.csv and val.csv")
+    return found
+
+
+def _held_out_lines(lines: list[labels.Line], seed: int) -> dict[str, list[labels.Line]]:
+    by_name = {line.file or line.names[0]: line for line in lines}
+    classes: dict[str, list[str]] = {}
+    for name, line in by_name.items():
+        classes.setdefault(line.label, []).append(name)
+    split = _held_out(classes, seed)
+    return {one: [by_name[name] for names in named.values() for name in names] for one, named in split.items()}
+
+
+def _listed(folder: Path, lines: dict[str, list[labels.Line]]) -> VideoSet:
     here = _videos_below(folder)
-    videos: dict[str, list[Video]] = {split: [] for split in lists}
+    videos: dict[str, list[Video]] = {split: [] for split in lines}
     missing = []
     for split, line in ((name, line) for name in lines for line in lines[name]):
         video = _locate(line, here, split)

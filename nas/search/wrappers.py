@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from nas.cost import Cost, cost
@@ -16,7 +17,6 @@ from nas.errors import NasError
 from nas.genotype import Genotype
 from nas.network import key
 from nas.records import Record
-from nas.schema import SchemaError
 from nas.search.sampler import Proposal
 from nas.space import Space
 from nas.units import Budget
@@ -30,7 +30,11 @@ class Candidate:
     memo: dict[str, Any]
     genotype: Genotype
     cost: Cost
-    key: str
+
+    @cached_property
+    def key(self) -> str:
+        """The network key, worked out for those that get so far."""
+        return key(self.genotype)
 
 
 @dataclass
@@ -56,8 +60,8 @@ def valid(proposals: Iterator[Proposal], space: Space, dropped: Dropped) -> Iter
     for proposal in proposals:
         try:
             genotype = space.genotype(proposal.record)
-            yield Candidate(proposal.record, proposal.memo, genotype, cost(genotype), key(genotype))
-        except (SchemaError, NasError):
+            yield Candidate(proposal.record, proposal.memo, genotype, cost(genotype))
+        except NasError:
             dropped.invalid += 1
 
 

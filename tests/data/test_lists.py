@@ -100,8 +100,36 @@ def test_missing_folder_and_file_in_its_place(tmp_path):
     with pytest.raises(NasError, match="no such data folder"):
         lists.read(tmp_path / "none")
     touch(tmp_path, "a.mp4")
-    with pytest.raises(NasError, match="this is a file; a folder is expected"):
+    with pytest.raises(NasError, match="this is a file; a folder or a list is expected"):
         lists.read(tmp_path / "a.mp4")
+    with pytest.raises(NasError, match="cannot be read: File name too long"):
+        lists.read("x" * 300)
+
+
+def test_one_list_with_a_column_for_the_split(tmp_path):
+    rows = ["label,youtube_id,time_start,time_end,split"]
+    for number, split in enumerate(["train", "validate", "train", "test", "val"]):
+        rows.append(f"{'ab'[number % 2]},id{number},0,10,{split}")
+        touch(tmp_path, f"videos/id{number}_000000_000010.mp4")
+    (tmp_path / "kinetics.csv").write_text("\n".join(rows))
+    found = lists.read(tmp_path / "kinetics.csv")
+    assert [len(found.train), len(found.val), found.missing] == [2, 2, ()]
+    (tmp_path / "kinetics.csv").write_text("\n".join(rows).replace("validate", "vali"))
+    with pytest.raises(NasError, match="the split 'vali' of a video is unknown"):
+        lists.read(tmp_path / "kinetics.csv")
+    (tmp_path / "kinetics.csv").write_text("\n".join(rows).replace("train", "test"))
+    with pytest.raises(NasError, match="lists no video for train"):
+        lists.read(tmp_path / "kinetics.csv")
+
+
+def test_one_list_without_a_split_holds_a_fifth_out(tmp_path):
+    for number in range(20):
+        touch(tmp_path, f"{number}.mp4")
+    (tmp_path / "mine.csv").write_text("path,label\n" + "\n".join(f"{n}.mp4,{n % 2}" for n in range(20)))
+    found, again = (lists.read(tmp_path / "mine.csv") for _ in range(2))
+    assert found == again
+    assert (len(found.train), len(found.val)) == (16, 4)
+    assert not {v.path for v in found.train} & {v.path for v in found.val}
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")

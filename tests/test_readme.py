@@ -1,0 +1,81 @@
+"""The README's commands run as they stand there, on a space and a data set small enough for a test."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas import space
+from nas.cli import app
+from nas.data import motion
+from tests.spaces import TINY
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+RECIPE = """
+nas: 1
+space: csn
+budget: 35gflops
+objectives: [accuracy, gflops, ginteractions]
+trials: 2
+data: {path: VIDEOS, pack: {every: 1, frames: 8, size: 24}}
+proxy: {width: 1.0, clip: {frames: 4, size: 20, stride: 2}, train: {epochs: 1, batch: 8}}
+retrain: {clip: {frames: 4, size: 20, stride: 2}, train: {epochs: 1, batch: 8}}
+"""
+
+
+def blocks(language=""):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    lines = [line.split("#")[0].strip() for block in blocks() for line in block.splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("nas ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A working folder in which `space/csn.yaml` and the default study are tiny."""
+    folder = tmp_path_factory.mktemp("readme")
+    videos = motion.generate(folder / "cache", motion.MotionSettings(train=20, val=20, size=32), workers=1)
+    for path, text in {
+        "space/csn.yaml": TINY,
+        "studies/motion/study.yaml": RECIPE.replace("VIDEOS", str(videos)),
+    }.items():
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def test_every_command_of_the_readme_runs(folder, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(folder / "cache"))
+    assert len(commands()) >= 4
+    for command in commands():
+        done = subprocess.run(
+            [sys.executable, "-m", "nas", *shlex.split(command)[1:]],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+    assert (folder / "studies" / "csn-35gflops" / "pareto.html").exists()
+
+
+def test_the_readme_shows_every_command_and_option():
+    for command in app.registered_commands:
+        assert f"`nas {command.callback.__name__} " in README
+
+
+def test_the_readme_s_space_is_one():
+    found = space.parse(blocks("yaml")[0])
+    assert found.count > 1
+    for record in found.covering():
+        found.genotype(record)
+
+
+def test_the_readme_s_files_exist():
+    root = Path(__file__).parent.parent
+    for target in re.findall(r"\]\(([\w/.-]+)\)", README):
+        assert (root / target).exists(), target
+    for target in re.findall(r"`python (tests/[\w/]+\.py)`", README):
+        assert (root / target).exists(), target
