@@ -12,7 +12,7 @@ def parse(tmp_path, text, name="train.csv"):
 
 def test_kinetics_columns_in_any_order_with_and_without_the_optional_ones(tmp_path):
     full = parse(tmp_path, 'is_cc,label,youtube_id,time_start,time_end,split\n0,"run, fast",-a_Z,19,29,train\n')
-    assert full == [labels.Line("run, fast", names=("-a_Z_000019_000029", "-a_Z"), start=19, end=29)]
+    assert full == [labels.Line("run, fast", names=("-a_Z_000019_000029", "-a_Z"), start=19, end=29, split="train")]
     assert parse(tmp_path, "youtube_id,label\nabc,run\n\n") == [labels.Line("run", names=("abc",))]
 
 
