@@ -43,7 +43,7 @@ class Progress:
 def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
     """Write weights, momentum and `progress` to `path`; whoever kills this finds the previous file.
 
-    >>> save(Path("checkpoint.safetensors"), model, optimizer, Progress(run={}, curve=[], scaler={}))
+    >>> save(Path("checkpoint.safetensors"), model, optimizer, Progress(run={}, curve=[], scaler={}))  # doctest: +SKIP
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():

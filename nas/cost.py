@@ -66,7 +66,8 @@ NOTHING = (0,) * 8
 def cost(genotype: Genotype) -> Cost:
     """The exact cost of a genotype at its own clip.
 
-    >>> cost(genotype.load("models/ir-csn-50.yaml")).macs  # doctest: +SKIP
+    >>> from nas import content, genotype
+    >>> cost(genotype.load(content.find("ir-csn-50", "models"))).macs
     10577744384
 
     Raises SchemaError where the genotype does not describe a network.

@@ -51,7 +51,7 @@ def retrain(
 ) -> train.Result:
     """Train `genotype` at its full size into `folder`; the same call again resumes it, or finds it finished.
 
-    >>> retrain(genotype, pack, TrainSettings(epochs=30), ClipSettings(), Path("runs/17"), seed=0)
+    >>> retrain(genotype, pack, TrainSettings(epochs=30), ClipSettings(), Path("runs/17"), seed=0)  # doctest: +SKIP
     Result(accuracy=0.91, ...)
 
     Writes genotype.yaml, checkpoint.safetensors (each epoch), best.safetensors (weights of the epoch with

@@ -69,7 +69,7 @@ def fit(
 ) -> Result:
     """Train `model`, in place, on `pack.train` and validate it on `pack.val` after each epoch.
 
-    >>> fit(model, pack, TrainSettings(epochs=8), ClipSettings(), seed=0).accuracy
+    >>> fit(model, pack, TrainSettings(epochs=8), ClipSettings(), seed=0).accuracy  # doctest: +SKIP
     0.87
 
     Rows of the curve: epoch (from 1), lr (of the epoch's last step), train_loss and train_error (over the
@@ -111,7 +111,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss, top-1 and (from 5 classes on) top-5 of `model`, which is on `device`, over one view of each clip.
 
-    >>> evaluate(model, pack.val, ClipSettings(), batch=32)
+    >>> evaluate(model, pack.val, ClipSettings(), batch=32)  # doctest: +SKIP
     {'val_loss': 0.41, 'val_accuracy': 0.87, 'val_top5': 0.99}
     """
     place = devices.pick(device)
@@ -276,7 +276,7 @@ class _Training:
 def identity(pack: Pack, settings: TrainSettings, clip: ClipSettings, seed: int) -> dict:
     """What decides a training besides the network, as plain JSON: a checkpoint belongs to one of these.
 
-    >>> identity(pack, TrainSettings(), ClipSettings(), seed=7)["seed"]
+    >>> identity(pack, TrainSettings(), ClipSettings(), seed=7)["seed"]  # doctest: +SKIP
     7
     """
     train, seen = settings.model_dump(mode="json"), clip.model_dump(mode="json")
