@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from nas import fronts
+from nas.console import say
 from nas.study import Trial
 
 ROWS = 8  # of the front, in the live picture
 MUCH_WAITING = 0.1  # share of a trial's time beyond which waiting for data is told
+EARLY = 0.05  # share of a trial's steps before which its pace says nothing
 LINE_EVERY = 5.0  # seconds between two plain lines of one preparation
 
 
@@ -59,7 +61,7 @@ def _plain_preparation(console: Console):
         now = time.monotonic()
         if done == total or now - last.get(what, -math.inf) >= LINE_EVERY:
             last[what] = now
-            console.print(f"{what}: {done} of {total}", highlight=False)
+            say(console, f"{what}: {done} of {total}")
 
     return tell
 
@@ -113,7 +115,7 @@ class SearchReporter:
         self._refresh()
 
     def _line(self, text: str) -> None:
-        (self.live.console if self.live else self.console).print(text, highlight=False, soft_wrap=True)
+        say(self.live.console if self.live else self.console, text)
 
     def _refresh(self) -> None:
         if self.live:
@@ -143,12 +145,17 @@ class SearchReporter:
         return "; ".join(part for part in parts if part)
 
     def _left(self) -> str:
-        finished = [t.outcome["seconds"] for t in self.known if t.state == "complete"]
-        open_trials = max(0, self.trials - sum(trial.state != "running" for trial in self.known))
+        """Time left: the current trial at its own pace, the others at the mean of the finished ones."""
+        finished = [trial.outcome["seconds"] for trial in self.known if trial.state == "complete"]
+        waiting = max(0, self.trials - sum(trial.state != "running" for trial in self.known))
         if not finished:
             return "time left unknown"
-        spent = time.monotonic() - self.began if self.current else 0.0
-        return f"about {duration(max(0.0, open_trials * sum(finished) / len(finished) - spent))} left"
+        mean, current = sum(finished) / len(finished), 0.0
+        if self.current:
+            waiting -= 1
+            spent, share = time.monotonic() - self.began, self.done_steps / self.steps if self.steps else 0.0
+            current = spent * (1 - share) / share if share > EARLY else mean
+        return f"about {duration(current + max(0, waiting) * mean)} left"
 
     def _picture(self) -> Group:
         done = sum(trial.state != "running" for trial in self.known)
@@ -212,7 +219,7 @@ class RetrainReporter:
 
     def note(self, text: str) -> None:
         """One line that stays."""
-        (self.bar.console if self.bar else self.console).print(text, highlight=False, soft_wrap=True, markup=False)
+        say(self.bar.console if self.bar else self.console, text)
 
 
 def accuracy(trial: Trial) -> str:

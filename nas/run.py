@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nas import fronts, session, strict_yaml
 from nas import study as studies
+from nas.console import say
 from nas.progress import SearchReporter, front_table, preparation
 from nas.seeds import seed_for
 from nas.study import Study
@@ -39,7 +40,7 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
             session.check_data(study, pack)
             _search(study, space, pack, asked.recipe.trials, device, console)
         except KeyboardInterrupt:
-            _say(console, "interrupted: every finished trial is kept, and the same command goes on")
+            say(console, "interrupted: every finished trial is kept, and the same command goes on")
             sys.exit(INTERRUPTED)
 
 
@@ -54,14 +55,14 @@ def _search(study: Study, space, pack, trials: int, device: str, console: Consol
     skipped = f", {len(pack.skipped)} videos skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
     budget = settings.budget or "none"
     clips = f"{len(pack.train)} + {len(pack.val)} clips of {len(pack.classes)} classes{skipped}"
-    _say(console, f"{study.folder}: {space.name}, budget {budget}, {settings.sampler.kind}, seed {settings.seed}")
-    _say(console, f"{clips}; proxy {settings.proxy}; {told(place)}")
+    say(console, f"{study.folder}: {space.name}, budget {budget}, {settings.sampler.kind}, seed {settings.seed}")
+    say(console, f"{clips}; proxy {settings.proxy}; {told(place)}")
     reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, settings.proxy.train.epochs)
     evaluate = partial(proxy.evaluate, pack=pack, settings=settings.proxy, device=str(place))
     with reporter.shown():
         why = loop.run(study, space, evaluate, reporter, trials=trials)
-    _say(console, why)
-    _say(console, f"front: nas pareto {study.folder}")
+    say(console, why)
+    say(console, f"front: nas pareto {study.folder}")
 
 
 def pareto(target: str, *, console: Console) -> None:
@@ -75,16 +76,16 @@ def pareto(target: str, *, console: Console) -> None:
     if best:
         console.print(front_table(best, title=f"{study.name}: {len(best)} on the front of {len(trials)} trials"))
         facts = table.attrs
-        _say(
+        say(
             console,
             f"{CONVENTION} of {facts['clip']}; accuracy of the proxy ({facts['proxy']}) on {facts['dataset']},",
         )
-        _say(
+        say(
             console,
             "± its standard error from the number of validation clips (the spread between seeds comes on top)",
         )
     else:
-        _say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
+        say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
     table.drop(columns="genotype", errors="ignore").to_csv(study.folder / "pareto.csv", index=False)
     (study.folder / "pareto.yaml").write_text(_front_yaml(best), encoding="utf-8")
     clip = fronts.genotype_of(trials[0]).input if trials else None
@@ -96,7 +97,7 @@ def pareto(target: str, *, console: Console) -> None:
         target=str(study.folder),
         knee=fronts.pick(trials, study.recipe.objectives, "knee").number if best else None,
     )
-    _say(console, f"wrote {study.folder}/pareto.csv, pareto.yaml and pareto.html")
+    say(console, f"wrote {study.folder}/pareto.csv, pareto.yaml and pareto.html")
 
 
 def retrain(
@@ -123,7 +124,7 @@ def retrain(
             pack = session.prepare(wanted, progress)
         _retrain(study, chosen, pack, train, settings.clip, folder, device, console)
     except KeyboardInterrupt:
-        _say(console, "interrupted: finished epochs are kept, and the same command goes on")
+        say(console, "interrupted: finished epochs are kept, and the same command goes on")
         sys.exit(INTERRUPTED)
 
 
@@ -141,7 +142,7 @@ def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, consol
         "proxy": str(study.recipe.proxy),
     }
     clips = f"{train.epochs} epochs of {len(pack.train)} clips {genotype.input}"
-    _say(console, f"trial {chosen.number}: {fronts.summary(genotype)}; {clips}")
+    say(console, f"trial {chosen.number}: {fronts.summary(genotype)}; {clips}")
     reporter = RetrainReporter(console, train.epochs)
     with reporter.shown():
         result = full_training(
@@ -151,7 +152,7 @@ def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, consol
         )  # fmt: skip
     _draw_curve(result.curve, folder, study.recipe.data.path, str(genotype.input))
     proxy = "none" if chosen.accuracy is None else f"{chosen.accuracy:.3f}"
-    _say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
+    say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
 
 
 def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> None:
@@ -189,7 +190,3 @@ def _folder(target: str) -> Path:
     path = Path(target)
     named = Path("studies") / target
     return named if not path.exists() and named.exists() else path
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True, markup=False)

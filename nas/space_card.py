@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from nas.console import say
 from nas.space import Space
 from nas.survey import Survey
 from nas.template import Hole
@@ -13,7 +14,7 @@ from nas.units import CONVENTION, Budget
 
 def show(space: Space, console: Console) -> None:
     """The exact count, and every decision with its options."""
-    console.print(f"{space.name}: {space.count:,} records, {len(space.decisions)} decisions", highlight=False)
+    say(console, f"{space.name}: {space.count:,} records, {len(space.decisions)} decisions")
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("decision", overflow="fold")
     table.add_column("options", justify="right")
@@ -21,27 +22,27 @@ def show(space: Space, console: Console) -> None:
     for name, hole in space.decisions.items():
         table.add_row(name, str(len(hole.labels)), _options(hole))
     console.print(table)
-    console.print(f"fingerprint {space.fingerprint}", highlight=False, style="dim")
+    say(console, f"fingerprint {space.fingerprint}")
 
 
 def survey(space: Space, budget: Budget, found: Survey, never: list, console: Console) -> None:
     """The counts of `nas check`."""
 
-    def say(text: str) -> None:
-        console.print(text, highlight=False, soft_wrap=True)
-
     valid = len(found.costs)
-    say(f"{space.name}: {space.count:,} records, {len(space.decisions)} decisions; {found.drawn:,} drawn uniformly")
-    say(f"valid     {valid:>7,}  {valid / found.drawn:7.2%}")
+    say(
+        console,
+        f"{space.name}: {space.count:,} records, {len(space.decisions)} decisions; {found.drawn:,} drawn uniformly",
+    )
+    say(console, f"valid     {valid:>7,}  {valid / found.drawn:7.2%}")
     if budget:
-        say(f"in budget {found.fitting:>7,}  {found.fitting / found.drawn:7.2%}  {budget}")
+        say(console, f"in budget {found.fitting:>7,}  {found.fitting / found.drawn:7.2%}  {budget}")
     if valid:
         console.print(_ranges(found))
-        say(CONVENTION)
+        say(console, CONVENTION)
     for reason, count in found.reasons.most_common(3):
-        say(f"rejected {count:,} times: {found.examples[reason]}")
+        say(console, f"rejected {count:,} times: {found.examples[reason]}")
     for name, label, draws in never:
-        say(f"never fits: {name} = {label} (0 of {draws} draws)")
+        say(console, f"never fits: {name} = {label} (0 of {draws} draws)")
 
 
 def _ranges(found: Survey) -> Table:
