@@ -140,6 +140,21 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        if debug or not (told := _from_outside(error)):
+            raise
+        print(f"nas: {told}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _from_outside(error: Exception) -> str:
+    """What the disk or the database answered, in one line; nothing for an error of our own."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if type(error).__module__.partition(".")[0] in ("sqlalchemy", "optuna"):
+        cause = error.__cause__ or error
+        return f"the study's database answered: {str(getattr(cause, 'orig', cause)).splitlines()[0]}"
+    return ""
 
 
 def _interrupt(*_: Any) -> None:

@@ -218,9 +218,9 @@ def open_study(folder: Path | str) -> Study:
 @contextmanager
 def driving(folder: Path):
     """Hold the study for one driver; the lock ends with the process, however that ends."""
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".driver.lock", timeout=0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise NasError(
