@@ -65,7 +65,9 @@ def _candidates(root: Path, name: str, folder: str) -> list[Path]:
 def _also_called(root: Path, name: str) -> list[Path]:
     """Files that list the name under `also` (searched as text, since parsing every file would take longer)."""
     line = re.compile(rf"^also: \[(.*, )?{re.escape(name)}(, .*)?\]", re.MULTILINE)
-    return [path for path in sorted(root.glob("*.yaml")) if line.search(path.read_text(encoding="utf-8"))]
+    return [
+        path for path in sorted(root.glob("*.yaml")) if line.search(path.read_text(encoding="utf-8", errors="replace"))
+    ]
 
 
 def _short(path: Path) -> str:

@@ -13,9 +13,11 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
+from nas.errors import NasError
 from nas.genotype import Genotype
 from nas.layers import Act, Conv, Linear, Mean, Node, Norm, Pool, Residual, Seq, Triple
 from nas.network import Piece, head, pieces
+from nas.schema import SchemaError
 
 Shape = tuple[int, int, int, int]  # (c, t, h, w)
 
@@ -73,8 +75,8 @@ def cost(genotype: Genotype) -> Cost:
     Raises SchemaError where the genotype does not describe a network.
     """
     sums, shape, field = NOTHING, _input(genotype), Field()
-    for piece in pieces(genotype):
-        counted = _piece(piece, shape)
+    for number, piece in enumerate(pieces(genotype)):
+        counted = _located(number, piece, shape)
         sums, shape, field = _add(sums, counted.cost), counted.shape, field.then(counted.field)
     return Cost(*_add(sums, _head(shape, genotype.classes)), receptive_field=field.extent)
 
@@ -86,7 +88,7 @@ def stage_costs(genotype: Genotype) -> list[tuple[str, Cost, Shape]]:
     """
     shape, field, rows = _input(genotype), Field(), []
     for number, piece in enumerate(pieces(genotype)):
-        counted = _piece(piece, shape)
+        counted = _located(number, piece, shape)
         shape, field = counted.shape, field.then(counted.field)
         name = f"stages.{number - 1}" if number else "stem"
         rows.append((name, Cost(*counted.cost, receptive_field=field.extent), shape))
@@ -117,12 +119,19 @@ def _chain(steps: list, shape: Shape) -> Counted:
 
 def _residual(node: Residual, shape: Shape) -> Counted:
     body = fold(node.body, shape)
-    if node.shortcut is None:
-        return body
-    side = fold(node.shortcut, shape)
+    side = fold(node.shortcut, shape) if node.shortcut else Counted(NOTHING, shape, Field())
+    if side.shape != body.shape:
+        raise NasError(
+            f"the sum of a block needs one shape, its body gives {_written(body.shape)}, its shortcut {_written(side.shape)}",
+            fix="use kernels of odd size",
+        )
     depth = max(body.cost[7], side.cost[7])
     extent = tuple(map(max, body.field.extent, side.field.extent))
     return Counted((*_add(body.cost, side.cost)[:7], depth), body.shape, Field(extent, body.field.jump))
+
+
+def _written(shape: Shape) -> str:
+    return "x".join(map(str, shape))
 
 
 def _conv(node: Conv, shape: Shape) -> Counted:
@@ -159,6 +168,14 @@ def _linear(node: Linear, shape: Shape) -> Counted:
 
 
 RULES = {Conv: _conv, Norm: _norm, Act: _act, Pool: _pool, Mean: _mean, Linear: _linear}
+
+
+def _located(number: int, piece: Piece, shape: Shape) -> Counted:
+    try:
+        return _piece(piece, shape)
+    except NasError as error:
+        path = ("stages", number - 1) if number else ("stem",)
+        raise SchemaError(error.problem, path=path, fix=error.fix) from None
 
 
 @lru_cache(maxsize=1 << 17)

@@ -26,9 +26,7 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
     with studies.driving(asked.folder):
         if studies.exists(asked.folder):
             study, space = session.resume(asked)
-            wanted = study.recipe
-            if path := asked.flags.get("data.path"):
-                wanted = wanted.model_copy(update={"data": wanted.data.model_copy(update={"path": path})})
+            wanted = asked.recipe
         else:
             study, wanted = None, asked.recipe
             space = session.open_space(wanted)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from nas.data.pack import Pack
 
 DEFAULT = "motion"  # the study whose recipe fills what flags leave open
-FREE = ("trials: ", "data.path: ")  # settings that may change between two runs of one study
+# settings that may change between two runs of one study; space and videos are compared by their content
+FREE = ("trials: ", "space: ", "data.path: ")
 LIBRARIES = ("video-nas", "torch", "optuna", "numpy", "av")
 
 
@@ -64,7 +65,8 @@ def resume(asked: Request) -> tuple[Study, Space]:
     Raises NasError with the differences in recipe, budget or space.
     """
     study = studies.open_study(asked.folder)
-    changed = recipe.differences(study.attributes["base"], recipe.to_plain(asked.base))
+    base = Recipe.model_validate(study.attributes["base"])  # read anew: fields added since have their defaults
+    changed = recipe.differences(recipe.to_plain(base), recipe.to_plain(asked.base))
     flagged = recipe.to_plain(_overlaid(study.recipe, asked.flags))
     changed += recipe.differences(recipe.to_plain(study.recipe), flagged)
     changed = [line for line in dict.fromkeys(changed) if not line.startswith(FREE)]

@@ -249,7 +249,7 @@ def _find(node: Any, item: strict_yaml.Item, path: tuple, record: Record) -> tup
         return _find(inner, item.value[path[0]], path[1:], record)
     if path and isinstance(node, ListTemplate):
         places = list(_list_places(node, item, record))
-        if path[0] < len(places):
+        if isinstance(path[0], int) and path[0] < len(places):
             return _find(*places[path[0]], path[1:], record)
     return strict_yaml.line_of(item, path), ""
 

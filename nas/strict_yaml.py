@@ -20,7 +20,7 @@ MAX_BYTES = 1 << 20
 MAX_VALUES = 200_000  # after expanding aliases
 MAX_NESTING = 60
 
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]+)?|[-+]?(0|[1-9][0-9]*)[eE]-[0-9]+")
 _TWISTED = re.compile(
     r"(?i:yes|no|on|off|y|n|\.inf|[-+]\.inf|\.nan)"  # booleans and numbers by another name
@@ -74,6 +74,8 @@ def parse(text: str, *, name: str = "<text>", tags: tuple[str, ...] = ()) -> Ite
         raise NasError(f"is not YAML: {error}", where=name) from None
     except _Refused as refusal:
         raise NasError(refusal.problem, where=f"{name}:{refusal.line}", fix=refusal.fix) from None
+    except (ValueError, OverflowError) as error:
+        raise NasError(f"has a character or number that cannot be read: {error}", where=name) from None
     if node is None:
         raise NasError("is empty", where=name)
     try:

@@ -114,9 +114,10 @@ class Study:
         )
         return len(self.optuna.get_trials(deepcopy=False)) - 1
 
-    def retry(self, trial: Trial) -> None:
-        """Count one more attempt at a trial that was running when the program died."""
-        self.storage.set_trial_user_attr(self._id(trial.number), "attempts", trial.attempts + 1)
+    def count_attempts(self, number: int, attempts: int) -> Trial:
+        """Write how often a trial was started without an orderly end; returns the trial anew."""
+        self.storage.set_trial_user_attr(self._id(number), "attempts", attempts)
+        return self.trial(number)
 
     def complete(self, number: int, outcome: dict[str, Any]) -> None:
         """Write a trial's outcome and its objective values."""

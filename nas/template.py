@@ -16,6 +16,8 @@ from nas.strict_yaml import Item, plain
 
 TAGS = ("!choice", "!int", "!repeat")
 MAX_OPTIONS = 10_000
+MAX_COPIES = 100
+MAX_DECISIONS = 2_000  # of a space, copies included
 Label = str | int | float | bool | None
 
 
@@ -131,7 +133,7 @@ class _Parser:
             raise _refuse(item, "!choice needs a list of scalars or a map of labelled options")
         if not labels:
             raise _refuse(item, "!choice has no option")
-        if len({(type(label), label) for label in labels}) < len(labels):
+        if len(set(labels)) < len(labels):  # 1, 1.0 and true are equal too, and would pass for each other
             raise _refuse(item, f"!choice offers the same option twice: {', '.join(map(str, labels))}")
         return Hole(name, labels, options, _is_ascending(labels), item.line)
 
@@ -141,9 +143,10 @@ class _Parser:
         times = self.parse(item.value["times"], _join(name, "times"))
         if isinstance(times, Constant):
             times = times.value
-        most = max(times.labels) if isinstance(times, Hole) and times.ordered else times
-        if not isinstance(most, int) or isinstance(most, bool) or not 0 < most <= 1000:
-            raise _refuse(item, "times should be a number from 1 to 1000, or an !int")
+        counts = times.labels if isinstance(times, Hole) else (times,)
+        if not all(type(count) is int and 0 <= count <= MAX_COPIES for count in counts) or not max(counts):
+            raise _refuse(item, f"times should be a number from 1 to {MAX_COPIES}, or an !int or !choice of such")
+        most = max(counts)
         copies = tuple(_Parser(in_copy=True).parse(item.value["of"], _join(name, index)) for index in range(most))
         return Repeat(times, copies)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from nas.errors import NasError, nearest
 
@@ -75,10 +76,8 @@ class Limit:
     high: float
 
     def __str__(self) -> str:
-        if self.low <= 0:
-            return f"{self.high:g}{self.unit.name}"
-        high = "" if math.isinf(self.high) else f"{self.high:g}"
-        return f"{self.low:g}..{high}{self.unit.name}"
+        high = "" if math.isinf(self.high) else _written(self.high)
+        return f"{_written(self.low)}..{high}{self.unit.name}" if self.low else f"{high}{self.unit.name}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,14 @@ def _limit(term: str) -> Limit:
     high = float(match["high"] or "inf")
     if low > high or high == 0:
         raise NasError(f"budget '{term}' leaves no room", fix="the low end must be below the high end")
+    if low == 0 and math.isinf(high):
+        raise NasError(f"budget '{term}' limits nothing", fix="write the high end, as in 10..35gflops")
     return Limit(UNITS[match["unit"]], low, high)
+
+
+def _written(number: float) -> str:
+    """All digits, without an exponent."""
+    return format(Decimal(repr(number)), "f").removesuffix(".0")
 
 
 def objectives(names: str | list[str]) -> tuple[str, ...]:

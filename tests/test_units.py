@@ -30,7 +30,10 @@ def test_budget_limits_costs(text, fits):
     assert Budget.parse(text).fits(COST) is fits
 
 
-@pytest.mark.parametrize("text", ["35gflops", "10..35gflops", "2..ginteractions", "10..35gflops,25mparams"])
+@pytest.mark.parametrize(
+    "text",
+    ["35gflops", "10..35gflops", "2..ginteractions", "35.1234567gflops", "1234567..250000000kparams", "0.00001gflops"],
+)
 def test_budget_is_written_as_it_was_read(text):
     assert str(Budget.parse(text)) == text
 
@@ -45,6 +48,7 @@ def test_budget_is_written_as_it_was_read(text):
         ("35gflop", "did you mean 'gflops'"),
         ("40..35gflops", "no room"),
         ("0gflops", "no room"),
+        ("0..gflops", "limits nothing"),
         ("-5gflops", "not understood"),
         ("35gflops,10gmacs", "twice"),
         ("NaNgflops", "not understood"),

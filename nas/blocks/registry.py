@@ -91,7 +91,7 @@ class Registry:
         if not isinstance(value, dict) or "kind" not in value:
             raise SchemaError(f"{value} is no {self.family}", fix=f"write {{kind: ...}}. {nearest('', self.specs)}")
         kind = value["kind"]
-        if kind not in self.specs:
+        if not isinstance(kind, str) or kind not in self.specs:
             raise SchemaError(
                 f"the {self.family} kind '{kind}' is unknown", path=("kind",), fix=nearest(kind, self.specs)
             )

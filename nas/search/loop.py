@@ -22,7 +22,7 @@ from nas.strict_yaml import parse, plain
 from nas.study import Study, Trial
 from nas.units import OBJECTIVES
 
-MAX_ATTEMPTS = 3  # starts of one trial before it counts as failed
+MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of the program, before it counts as failed
 MAX_FAILURES = 5  # failed trials in a row before the search stops
 
 
@@ -52,23 +52,30 @@ def run(study: Study, space: Space, evaluate: Evaluate, reporter: Reporter, *, t
     sampler = samplers.make(recipe.sampler, space, directions)
     proposer = Proposer(space, recipe.limits, sampler, seed=recipe.seed)
     study.settle()
+    failures = 0  # in a row, in this run
     while True:
         known = study.trials()
-        _stop_if_hopeless(known)
         trial = next((trial for trial in known if trial.state == "running"), None)
         if trial is not None:
-            study.retry(trial)
+            trial = study.count_attempts(trial.number, trial.attempts + 1)
         elif len(known) >= trials:
             return f"all {trials} trials are done"
         else:
             trial = _next(study, space, proposer, known)
             if trial is None:
-                return f"no network is left that fits the budget and was not trained: {len(known)} were"
+                return f"no untrained network that fits the budget was found any more: {len(known)} are trained"
             known = [*known, trial]
         reporter.started(trial, known)
         _train(study, trial, evaluate, reporter)
         known = study.trials()
-        reporter.ended(known[trial.number], known)
+        ended = known[trial.number]
+        reporter.ended(ended, known)
+        failures = failures + 1 if ended.state == "failed" else 0
+        if failures == MAX_FAILURES:
+            raise NasError(
+                f"{failures} trials in a row failed; the last one: {ended.outcome['reason']}",
+                fix="mend the cause and run the search again",
+            )
 
 
 def _next(study: Study, space: Space, proposer: Proposer, known: list[Trial]) -> Trial | None:
@@ -94,13 +101,16 @@ def _next(study: Study, space: Space, proposer: Proposer, known: list[Trial]) ->
 
 
 def _train(study: Study, trial: Trial, evaluate: Evaluate, reporter: Reporter) -> None:
-    if trial.attempts >= MAX_ATTEMPTS:
-        study.fail(trial.number, f"the program died {trial.attempts} times while training it")
+    if trial.attempts > MAX_ATTEMPTS:
+        study.fail(trial.number, f"the program died {MAX_ATTEMPTS} times while training it")
         return
     genotype = genotypes.parse(plain(parse(trial.genotype)))
     seed = seed_for(study.recipe.seed, "training", trial.key)
     try:
         outcome = evaluate(genotype, seed=seed, on_epoch=reporter.epoch, on_step=reporter.step)
+    except KeyboardInterrupt:  # an orderly end: not the trial's fault
+        study.count_attempts(trial.number, trial.attempts - 1)
+        raise
     except NasError as error:
         study.fail(trial.number, str(error))
     except Exception as error:  # a fault of one network must not end the search; its place is on record
@@ -108,12 +118,3 @@ def _train(study: Study, trial: Trial, evaluate: Evaluate, reporter: Reporter) -
         study.fail(trial.number, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})")
     else:
         study.complete(trial.number, outcome)
-
-
-def _stop_if_hopeless(known: list[Trial]) -> None:
-    last = [trial for trial in known if trial.state != "running"][-MAX_FAILURES:]
-    if len(last) == MAX_FAILURES and all(trial.state == "failed" for trial in last):
-        raise NasError(
-            f"the last {MAX_FAILURES} trials failed; the last one: {last[-1].outcome.get('reason')}",
-            fix="mend the cause and start a new study",
-        )

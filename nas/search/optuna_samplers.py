@@ -57,7 +57,7 @@ class Nsga2:
         sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=self.population)
         study = _study(sampler, self.directions)
         for seen in history:
-            _tell_past(study, self.space, seen.memo.get("answers", {}), seen)
+            _tell_past(study, self.space, self._all_answers(seen), seen)
         everything = {name: distribution(hole) for name, hole in self.space.decisions.items()}
         while True:
             trial = study.ask(fixed_distributions=everything)
@@ -66,6 +66,11 @@ class Nsga2:
             attributes = study.get_trials(deepcopy=False)[-1].system_attrs
             yield Proposal(record, {"answers": answers, "attributes": dict(attributes)})
             study.tell(trial, state=TrialState.FAIL)
+
+    def _all_answers(self, seen: Observation) -> Record:
+        """What the trial was asked; for one that another sampler proposed, its record and first labels."""
+        first = {name: hole.labels[0] for name, hole in self.space.decisions.items()}
+        return {**first, **seen.record, **seen.memo.get("answers", {})}
 
 
 def distribution(hole: Hole) -> BaseDistribution:

@@ -1,7 +1,6 @@
 """The loop over a stub of training: exact resuming, failures, and what is on record."""
 
 import json
-import sqlite3
 
 import pytest
 
@@ -101,7 +100,7 @@ def test_every_trained_trial_fits_the_budget_and_is_trained_once(tmp_path, found
     opened = new(tmp_path / "s", found)
     why = loop.run(opened, found, stub, Silent(), trials=500)
     trials = opened.trials()
-    assert why.startswith("no network is left")
+    assert why.startswith("no untrained network")
     assert len({trial.key for trial in trials}) == len(trials)
     assert all(opened.recipe.limits.fits(trial.cost) for trial in trials)
     assert sum(trial.dropped["over_budget"] + trial.dropped["repeated"] for trial in trials) > 0
@@ -131,24 +130,55 @@ def test_failing_alike_again_and_again_stops_the_search(tmp_path, found):
         raise Diverged("the loss is nan")
 
     opened = new(tmp_path / "s", found)
-    with pytest.raises(NasError, match="last 5 trials failed.*the loss is nan"):
+    with pytest.raises(NasError, match="5 trials in a row failed.*the loss is nan"):
         loop.run(opened, found, fails, Silent(), trials=20)
     assert len(opened.trials()) == 5
+    loop.run(opened, found, stub, Silent(), trials=7)
+    assert [trial.state for trial in opened.trials()][5:] == ["complete"] * 2
 
 
 def test_a_trial_that_kills_the_program_is_given_up(tmp_path, found):
     opened = new(tmp_path / "s", found)
 
+    class Death(BaseException):
+        """The process is gone: nothing after it runs."""
+
     def dies(genotype, **more):
-        raise KeyboardInterrupt
+        raise Death
 
     for _ in range(loop.MAX_ATTEMPTS):
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Death):
             loop.run(study.open_study(tmp_path / "s"), found, dies, Silent(), trials=2)
     loop.run(study.open_study(tmp_path / "s"), found, stub, Silent(), trials=2)
     first, second = opened.trials()
     assert (first.state, second.state) == ("failed", "complete")
     assert "died" in first.outcome["reason"]
+
+
+def test_interrupts_are_not_the_trial_s_fault(tmp_path, found):
+    opened = new(tmp_path / "s", found)
+
+    def interrupted(genotype, **more):
+        raise KeyboardInterrupt
+
+    for _ in range(loop.MAX_ATTEMPTS + 2):
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(study.open_study(tmp_path / "s"), found, interrupted, Silent(), trials=1)
+    loop.run(study.open_study(tmp_path / "s"), found, stub, Silent(), trials=1)
+    assert opened.trials()[0].state == "complete"
+
+
+def test_a_failed_network_is_not_trained_again(tmp_path, found):
+    opened, seen = new(tmp_path / "s", found, budget="", sampler={"kind": "uniform"}), []
+
+    def alternates(genotype, **more):
+        seen.append(genotype)
+        if len(seen) % 2:
+            raise Diverged("the loss is nan")
+        return stub(genotype, **more)
+
+    loop.run(opened, found, alternates, Silent(), trials=500)
+    assert len({trial.key for trial in opened.trials()}) == len(opened.trials()) == len(seen) > 20
 
 
 def test_optuna_reads_the_study(tmp_path, found):
@@ -163,11 +193,13 @@ def test_optuna_reads_the_study(tmp_path, found):
     assert json.dumps(seen.trials[0].user_attrs)
 
 
-def test_nothing_is_written_when_nothing_is_left(tmp_path, found):
+def test_a_finished_search_trains_nothing_more(tmp_path, found):
     opened = new(tmp_path / "s", found)
     loop.run(opened, found, stub, Silent(), trials=3)
-    with sqlite3.connect(tmp_path / "s" / "study.db") as database:
-        before = database.total_changes, database.execute("select count(*) from trials").fetchone()
-    assert loop.run(opened, found, stub, Silent(), trials=3) == "all 3 trials are done"
-    with sqlite3.connect(tmp_path / "s" / "study.db") as database:
-        assert database.execute("select count(*) from trials").fetchone() == before[1]
+    before = told(opened)
+
+    def never(genotype, **more):
+        raise AssertionError("trained again")
+
+    assert loop.run(opened, found, never, Silent(), trials=3) == "all 3 trials are done"
+    assert told(opened) == before
