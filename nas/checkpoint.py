@@ -7,10 +7,8 @@ a file that is cut off, altered, of another network or of a newer schema costs o
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from nas import files
 from nas.errors import NasError
 
 SCHEMA = 1
@@ -50,7 +49,7 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progres
         momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
         if momentum is not None:
             tensors[f"momentum.{name}"] = momentum
-    write(path, _encode(tensors, CHECKPOINT, asdict(progress)))
+    files.write(path, _encode(tensors, CHECKPOINT, asdict(progress)))
 
 
 def peek(path: Path) -> Progress:
@@ -81,7 +80,7 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Prog
 
 def save_weights(path: Path, model: nn.Module, about: Mapping) -> None:
     """Write the weights alone, under the module's own names; `about` is JSON kept in the metadata."""
-    write(path, _encode(model.state_dict(), WEIGHTS, dict(about)))
+    files.write(path, _encode(model.state_dict(), WEIGHTS, dict(about)))
 
 
 def load_weights(path: Path, model: nn.Module) -> dict:
@@ -90,26 +89,6 @@ def load_weights(path: Path, model: nn.Module) -> dict:
     _check_same_network(path, tensors, model.state_dict())
     _copy(tensors, model.state_dict())
     return about
-
-
-def write(path: Path, data: bytes) -> None:
-    """Replace the file at `path` by `data` in one step: a reader or a crash sees the old or the new file.
-
-    Raises NasError when the folder is full, read-only or gone; the old file is then still there.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        _sync(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        fix = "free some space there, or choose a folder that can be written to"
-        raise NasError(f"cannot be written ({error.strerror})", where=str(path), fix=fix) from error
 
 
 def differences(old: object, new: object, name: str = "") -> list[str]:
@@ -134,17 +113,8 @@ def check_same_run(path: Path, old: object, new: object) -> None:
     found = differences(old, new)
     if found:
         more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-        fix = "train into another folder, or delete this one to start again"
+        fix = "give the former settings, or move this folder away to start again"
         raise NasError(f"is of another run: {', '.join(found[:4])}{more}", where=str(path), fix=fix)
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut, not only a crash of this process."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _encode(tensors: Mapping[str, Tensor], kind: str, state: dict) -> bytes:

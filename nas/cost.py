@@ -122,7 +122,7 @@ def _residual(node: Residual, shape: Shape) -> Counted:
     side = fold(node.shortcut, shape) if node.shortcut else Counted(NOTHING, shape, Field())
     if side.shape != body.shape:
         raise NasError(
-            f"the sum of a block needs one shape, its body gives {_written(body.shape)}, its shortcut {_written(side.shape)}",
+            f"a block's body gives {_written(body.shape)}, its shortcut {_written(side.shape)}: no sum of the two",
             fix="use kernels of odd size",
         )
     depth = max(body.cost[7], side.cost[7])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nas import content, genotype, pareto
@@ -48,7 +49,12 @@ def pick(trials: list[Trial], objectives: tuple[str, ...], how: str) -> Trial:
 
 def genotype_of(trial: Trial) -> Genotype:
     """The genotype on a trial's record."""
-    return genotype.parse(plain(parse(trial.genotype, name=f"trial {trial.number}")))
+    return _read(trial.genotype)
+
+
+@lru_cache(maxsize=1 << 12)
+def _read(text: str) -> Genotype:
+    return genotype.parse(plain(parse(text, name="the genotype on record")))
 
 
 def frame(study: Study) -> pd.DataFrame:
@@ -58,6 +64,9 @@ def frame(study: Study) -> pd.DataFrame:
     trials = study.trials()
     on_front = {trial.number for trial in front(trials, study.recipe.objectives)}
     table = pd.DataFrame([_row(trial, trial.number in on_front) for trial in trials])
+    for name in table.columns:
+        if name.startswith("decision."):  # whole numbers stay whole where another trial has none
+            table[name] = table[name].convert_dtypes()
     table.attrs = facts(study, trials)
     return table
 
@@ -72,7 +81,7 @@ def facts(study: Study, trials: list[Trial]) -> dict[str, Any]:
         "space": recipe.space,
         "clip": str(clip) if clip else "",
         "views": 1,
-        "dataset": recipe.data.path,
+        "dataset": study.attributes.get("dataset", ""),
         "proxy": str(recipe.proxy),
         "sampler": recipe.sampler.kind,
         "seed": recipe.seed,
@@ -92,7 +101,10 @@ def retrained(study: Study) -> list[dict[str, Any]]:
     """The trials that were trained in full: trial, proxy accuracy and the accuracy of the full training."""
     rows = []
     for path in sorted((study.folder / "retrained").glob("*/metrics.json")):
-        told = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise NasError("is damaged", where=str(path), fix="move its folder away and retrain") from None
         facts = told.get("facts", told)
         rows.append(
             {

@@ -21,6 +21,7 @@ from nas.layers import ONES
 from nas.schema import Count, SchemaError, Settings, Triple, dotted, validate
 
 SCHEMA = 1
+Total = Annotated[int, Field(ge=0, strict=True)]
 
 
 class Clip(Settings):
@@ -58,7 +59,7 @@ class Stage(Settings):
     """Blocks of one width; the first one carries the stride."""
 
     # number of blocks
-    depth: Count
+    depth: Annotated[int, Field(gt=0, le=1000, strict=True)]
     # channels inside a block (a bottleneck's output is wider by its expansion)
     width: Count
     # stride of the first block (t, h, w)
@@ -78,18 +79,17 @@ class Deflation(Settings):
     """Which of the spatiotemporal layers stay 3D; the others have temporal kernel size 1 and keep their stride."""
 
     # all, a number of layers, or a share of them such as 50% (rounded half up)
-    keep: Literal["all"] | Annotated[int, Field(ge=0, strict=True)] | str = "all"
+    keep: int | str = "all"
     # the end of the network at which they stay: top (last layers) or bottom (first layers)
     end: Literal["top", "bottom"] = "top"
 
-    @field_validator("keep")
+    @field_validator("keep", mode="before")
     @classmethod
-    def _share(cls, keep: Any) -> Any:
-        if isinstance(keep, str) and keep != "all":
-            digits = keep.removesuffix("%")
-            if digits == keep or not digits.isdigit() or int(digits) > 100:
-                raise ValueError("use all, a number of layers, or a share such as 50%")
-        return keep
+    def _known(cls, keep: Any) -> Any:
+        share = isinstance(keep, str) and keep.endswith("%") and keep[:-1].isdecimal() and int(keep[:-1]) <= 100
+        if keep == "all" or share or (type(keep) is int and keep >= 0):
+            return keep
+        raise ValueError("use all, a number of layers, or a share such as 50%")
 
     def count(self, layers: int) -> int:
         """How many of `layers` stay 3D; raises NasError when there are fewer than asked for.
@@ -114,11 +114,11 @@ class Exact(Settings):
 
     frames: Count
     size: Count
-    conv_macs: Count
-    linear_macs: Count
-    weights: Count
-    params: Count
-    interactions: Count
+    conv_macs: Total
+    linear_macs: Total
+    weights: Total
+    params: Total
+    interactions: Total
 
 
 class Published(Settings):

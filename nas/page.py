@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import shlex
 from collections.abc import Mapping
 from html import unescape
@@ -23,7 +22,7 @@ import plotly.io
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from nas.errors import NasError
+from nas import files
 from nas.plots import references as published
 from nas.plots import style
 from nas.plots import trials as frame
@@ -73,13 +72,7 @@ def write_page(
     """
     path = Path(path)
     text = render(trials, references, facts=facts, retrained=retrained, target=target, knee=knee)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise NasError(f"cannot write the page: {error.strerror}", where=str(path)) from error
+    files.write(path, text.encode())
     return path
 
 

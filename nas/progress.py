@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +20,7 @@ from nas.study import Trial
 ROWS = 8  # of the front, in the live picture
 MUCH_WAITING = 0.1  # share of a trial's time beyond which waiting for data is told
 EARLY = 0.05  # share of a trial's steps before which its pace says nothing
+BETWEEN_PICTURES = 0.25  # seconds
 LINE_EVERY = 5.0  # seconds between two plain lines of one preparation
 
 
@@ -77,6 +79,7 @@ class SearchReporter:
         self.rows: list[dict] = []
         self.done_steps, self.steps, self.began = 0, 0, time.monotonic()
         self.live: Live | None = None
+        self.drawn = 0.0
 
     @contextmanager
     def shown(self):
@@ -101,7 +104,8 @@ class SearchReporter:
     def step(self, done: int, total: int) -> None:
         """Training steps of the current trial."""
         self.done_steps, self.steps = done, total
-        self._refresh()
+        if time.monotonic() - self.drawn > BETWEEN_PICTURES:
+            self._refresh()
 
     def epoch(self, row: dict) -> None:
         """An epoch of the current trial ended."""
@@ -119,6 +123,7 @@ class SearchReporter:
 
     def _refresh(self) -> None:
         if self.live:
+            self.drawn = time.monotonic()
             self.live.update(self._picture())
 
     def _describe(self, trial: Trial) -> str:
@@ -234,7 +239,7 @@ def accuracy(trial: Trial) -> str:
 
 def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> Table:
     """Trials with accuracy and costs; of more than `rows`, evenly spread ones."""
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(title=escape(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("trial", justify="right")
     for name in ("accuracy", "GFLOPs", "Ginteractions", "Mparams"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -248,6 +253,6 @@ def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> 
             f"{trial.cost.macs / 1e9:.2f}",
             f"{trial.cost.interactions / 1e9:.3f}",
             f"{trial.cost.params / 1e6:.2f}",
-            fronts.summary(fronts.genotype_of(trial)),
+            escape(fronts.summary(fronts.genotype_of(trial))),
         )
     return table

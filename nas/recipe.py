@@ -6,12 +6,13 @@ Each field says its meaning, its unit and its default on the line above it; the 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from nas import strict_yaml
 from nas.blocks.registry import plain
+from nas.errors import NasError
 from nas.genotype import located
 from nas.schema import Settings, validate
 from nas.units import Budget, objectives
@@ -128,6 +129,13 @@ class Recipe(Settings):
     data: DataSettings = DataSettings()
     proxy: ProxySettings = ProxySettings()
     retrain: RetrainSettings = RetrainSettings()
+
+    @field_validator("nas", mode="before")
+    @classmethod
+    def _version(cls, version: Any) -> Any:
+        if isinstance(version, int) and version > 1:
+            raise NasError(f"schema version {version} is newer than this program knows (1)", fix="update video-nas")
+        return version
 
     @field_validator("budget", mode="before")
     @classmethod

@@ -9,9 +9,11 @@ records complete it. Checked against brute force in the tests.
 from __future__ import annotations
 
 import itertools
+import sys
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -31,6 +33,17 @@ class State:
         self.count = self.cumulative[-1] if following else 1
 
 
+@contextmanager
+def deep_recursion():
+    """Room for as many nested calls as a space of 2,000 decisions needs (pure Python: the C stack is not used)."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 50_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 class Automaton:
     """All records of a template."""
 
@@ -40,7 +53,8 @@ class Automaton:
         self.conts: dict[tuple[int, int], Cont] = {}
         self.states: dict[tuple, State] = {}
         self.end = State(None, [])
-        self.start = self._state(self._push(template, None), {})
+        with deep_recursion():
+            self.start = self._state(self._push(template, None), {})
 
     @property
     def count(self) -> int:

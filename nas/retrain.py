@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 import nas
-from nas import checkpoint, train
+from nas import checkpoint, files, train
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
@@ -73,7 +73,7 @@ def retrain(
         if curve:
             note(f"{folder} goes on after epoch {len(curve)} of {settings.epochs}")
         model = _built(genotype, seed)
-        checkpoint.write(folder / "genotype.yaml", genotypes.to_yaml(genotype).encode())
+        files.write(folder / "genotype.yaml", genotypes.to_yaml(genotype).encode())
         keeper = _Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
         path = folder / "checkpoint.safetensors"
         result = train.fit(
@@ -115,7 +115,7 @@ class _Keeper:
         writer = csv.DictWriter(text, [*self.curve[0], "val_error"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | {"val_error": 1 - row["val_accuracy"]} for row in self.curve)
-        checkpoint.write(self.folder / "curve.csv", text.getvalue().encode())
+        files.write(self.folder / "curve.csv", text.getvalue().encode())
 
 
 @contextlib.contextmanager
@@ -190,7 +190,7 @@ def _versions() -> dict[str, str]:
 
 
 def _write_json(path: Path, value: dict) -> None:
-    checkpoint.write(path, (json.dumps(value, indent=2) + "\n").encode())
+    files.write(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def _stored(path: Path, curve: list[dict]) -> train.Result:

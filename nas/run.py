@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from nas import fronts, session, strict_yaml
+from nas import files, fronts, session, strict_yaml
 from nas import study as studies
 from nas.console import say
 from nas.progress import SearchReporter, front_table, preparation
@@ -26,7 +26,7 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
     with studies.driving(asked.folder):
         if studies.exists(asked.folder):
             study, space = session.resume(asked)
-            wanted = asked.recipe
+            wanted = session.wanted(study, asked)
         else:
             study, wanted = None, asked.recipe
             space = session.open_space(wanted)
@@ -84,8 +84,9 @@ def pareto(target: str, *, console: Console) -> None:
         )
     else:
         say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
-    table.drop(columns="genotype", errors="ignore").to_csv(study.folder / "pareto.csv", index=False)
-    (study.folder / "pareto.yaml").write_text(_front_yaml(best), encoding="utf-8")
+    rows = table.drop(columns="genotype", errors="ignore").to_csv(index=False)
+    files.write(study.folder / "pareto.csv", rows.encode())
+    files.write(study.folder / "pareto.yaml", _front_yaml(best).encode())
     clip = fronts.genotype_of(trials[0]).input if trials else None
     write_page(
         study.folder / "pareto.html",
@@ -111,7 +112,7 @@ def retrain(
     """Train one trial's genotype at full size into `retrained/<trial>` of the study's folder."""
     study = studies.open_study(_folder(target))
     chosen = study.trial(trial) if trial is not None else fronts.pick(study.trials(), study.recipe.objectives, pick)
-    settings = study.recipe.retrain
+    settings = session.retraining(study)
     wanted = study.recipe.model_copy(
         update={"data": study.recipe.data.model_copy(update={"path": data or study.recipe.data.path})}
     )
@@ -120,13 +121,13 @@ def retrain(
     try:
         with preparation(console) as progress:
             pack = session.prepare(wanted, progress)
-        _retrain(study, chosen, pack, train, settings.clip, folder, device, console)
+        _retrain(study, chosen, pack, wanted, train, settings.clip, folder, device, console)
     except KeyboardInterrupt:
         say(console, "interrupted: finished epochs are kept, and the same command goes on")
         sys.exit(INTERRUPTED)
 
 
-def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, console: Console) -> None:
+def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, device: str, console: Console) -> None:
     from nas.progress import RetrainReporter
     from nas.retrain import retrain as full_training
 
@@ -148,7 +149,7 @@ def _retrain(study, chosen, pack, train, clip, folder: Path, device: str, consol
             seed=seed_for(study.recipe.seed, "retraining", chosen.key), device=device,
             on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
         )  # fmt: skip
-    _draw_curve(result.curve, folder, study.recipe.data.path, str(genotype.input))
+    _draw_curve(result.curve, folder, session.dataset(wanted), str(genotype.input))
     proxy = "none" if chosen.accuracy is None else f"{chosen.accuracy:.3f}"
     say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nas.errors import NasError, nearest
 
-Count = Annotated[int, Field(gt=0, strict=True)]
+Count = Annotated[int, Field(gt=0, le=1_000_000, strict=True)]
 Triple = tuple[Count, Count, Count]
 Path = tuple[str | int, ...]
 
@@ -76,6 +76,10 @@ def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
         return SchemaError(f"the key '{path[-1]}' is unknown", path=path, fix=nearest(path[-1], owner.model_fields))
     if found["type"] == "missing":
         return SchemaError(f"the key '{path[-1]}' is missing", path=path[:-1], fix=f"add {path[-1]}: ...")
+    if found["type"] == "tuple_type":
+        return SchemaError(
+            f"{_written(found['input'])} does not fit", path=path, fix="write three numbers, as in [2, 2, 2]"
+        )
     message = str(cause) if cause else found["msg"][0].lower() + found["msg"][1:]
     return SchemaError(f"{_written(found['input'])} does not fit: {message}", path=path)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nas import content, recipe, space
 from nas import study as studies
 from nas.errors import NasError
-from nas.recipe import Recipe
+from nas.recipe import Recipe, RetrainSettings
 from nas.schema import SchemaError, validate
 from nas.search.propose import require_feasible
 from nas.space import Space
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "motion"  # the study whose recipe fills what flags leave open
 # settings that may change between two runs of one study; space and videos are compared by their content
-FREE = ("trials: ", "space: ", "data.path: ")
+FREE = ("trials: ", "space: ", "data.path: ", "retrain.")
 LIBRARIES = ("video-nas", "torch", "optuna", "numpy", "av")
 
 
@@ -79,6 +79,20 @@ def resume(asked: Request) -> tuple[Study, Space]:
     return study, _space_of(study)
 
 
+def retraining(study: Study) -> RetrainSettings:
+    """How picks are retrained: as study.yaml says now, since that decides no trial; else as it did at the start."""
+    own = study.folder / "study.yaml"
+    return recipe.load(own).retrain if own.exists() else study.recipe.retrain
+
+
+def wanted(study: Study, asked: Request) -> Recipe:
+    """The study's recipe, with the videos where flags, a changed study.yaml, or the study itself say, in this order."""
+    was = study.attributes["base"]["data"]["path"]
+    now = asked.base.data.path
+    path = asked.flags.get("data.path") or (now if now != was else study.recipe.data.path)
+    return study.recipe.model_copy(update={"data": study.recipe.data.model_copy(update={"path": path})})
+
+
 def open_space(wanted: Recipe) -> Space:
     """The recipe's space; raises NasError when nothing in it meets the budget."""
     found = space.load(content.find(wanted.space, "space"))
@@ -88,7 +102,12 @@ def open_space(wanted: Recipe) -> Space:
 
 def start(asked: Request, found: Space, pack: Pack) -> Study:
     """A new study in the folder."""
-    facts = {"data": pack.fingerprint, "versions": versions(), "skipped_videos": len(pack.skipped)}
+    facts = {
+        "data": pack.fingerprint,
+        "versions": versions(),
+        "skipped_videos": len(pack.skipped),
+        "dataset": dataset(asked.recipe),
+    }
     return studies.create(asked.folder, asked.recipe, asked.base, found, facts)
 
 
@@ -113,6 +132,11 @@ def prepare(wanted: Recipe, progress: Callable[[int, int, str], None]) -> Pack:
     return pack(videos, wanted.data.pack, cache, progress=progress)
 
 
+def dataset(wanted: Recipe) -> str:
+    """The name of the data: that of their folder or list, not its path."""
+    return Path(wanted.data.path or os.environ.get("NAS_DATA", "")).expanduser().resolve().stem
+
+
 def versions() -> dict[str, str]:
     """Python and the libraries that decide results."""
     return {
@@ -130,6 +154,8 @@ def _folder(target: str) -> Path:
 
 def _recipe_of(folder: Path, target: str) -> Recipe:
     own = folder / "study.yaml"
+    if studies.exists(folder) and not own.exists():
+        return Recipe.model_validate(studies.open_study(folder).attributes["base"])
     return recipe.load(own if own.exists() else content.find(target.rstrip("/"), "studies"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nas.console import say
@@ -20,7 +21,7 @@ def show(space: Space, console: Console) -> None:
     table.add_column("options", justify="right")
     table.add_column("of", overflow="fold")
     for name, hole in space.decisions.items():
-        table.add_row(name, str(len(hole.labels)), _options(hole))
+        table.add_row(escape(name), str(len(hole.labels)), escape(_options(hole)))
     console.print(table)
     say(console, f"fingerprint {space.fingerprint}")
 
@@ -36,13 +37,15 @@ def survey(space: Space, budget: Budget, found: Survey, never: list, console: Co
     say(console, f"valid     {valid:>7,}  {valid / found.drawn:7.2%}")
     if budget:
         say(console, f"in budget {found.fitting:>7,}  {found.fitting / found.drawn:7.2%}  {budget}")
+    if budget and valid and not found.fitting:
+        say(console, "nothing drawn fits the budget; what valid records cost stands below")
     if valid:
         console.print(_ranges(found))
         say(console, CONVENTION)
     for reason, count in found.reasons.most_common(3):
         say(console, f"rejected {count:,} times: {found.examples[reason]}")
     for name, label, draws in never:
-        say(console, f"never fits: {name} = {label} (0 of {draws} draws)")
+        say(console, f"not seen to fit: {name} = {label} (0 of {draws} draws)")
 
 
 def _ranges(found: Survey) -> Table:

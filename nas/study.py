@@ -1,7 +1,8 @@
 """The store: one SQLite file per study, written by the driver alone, that optuna-dashboard opens too.
 
-A trial is written when it starts and when it ends, each in one transaction, so a kill loses at most the trial
-in training; that one is trained again under its number and seed, and comes out as it would have.
+A trial is written when it starts and when it ends (its outcome, then its objective values: `settle` finishes what
+a kill cut in between), so a kill loses at most the trial in training; that one is trained again under its number
+and seed, and comes out as it would have.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 import sqlalchemy.exc
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
@@ -264,11 +266,16 @@ def _check_header(path: Path) -> None:
 
 
 def _storage(path: Path) -> optuna.storages.RDBStorage:
-    return optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+    url = sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string()
+    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
     told = frozen.user_attrs
+    if "cost" not in told:
+        raise NasError(
+            f"trial {frozen.number} of this study was not written by nas search", fix="use a study of its own"
+        )
     cost = {name: tuple(value) if isinstance(value, list) else value for name, value in told["cost"].items()}
     return Trial(
         number=frozen.number,

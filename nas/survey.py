@@ -13,7 +13,8 @@ from nas.records import Record
 from nas.space import Space
 from nas.units import SHOWN, Budget
 
-ENOUGH = 40  # draws of an option before it is said never to fit
+ENOUGH = 40  # draws of an option before it is said not to fit
+EXPECTED = 5.0  # fits that so many draws of the whole space would have had
 
 
 @dataclass
@@ -42,8 +43,8 @@ def survey(
 ) -> tuple[Survey, list[tuple[str, object, int]]]:
     """Draw `samples` records; returns the counts and the options that never fit, with their number of draws.
 
-    Options the sample met fewer than 40 times without a fit get 40 draws of their own, which do not enter
-    the counts.
+    Options the sample met fewer than 40 times without a fit are drawn up to 40 times, outside of the counts; an
+    option is told only where the space as a whole would have had five fits in as many draws.
     """
     rng, found = Random(seed), Survey()
     for _ in range(samples):
@@ -69,6 +70,7 @@ def _count(space: Space, budget: Budget, record: Record, found: Survey) -> None:
 
 
 def _never(space: Space, budget: Budget, found: Survey, rng: Random):
+    rate = found.fitting / found.drawn
     for name, hole in space.decisions.items():
         for label in hole.labels:
             option = (name, label)
@@ -77,7 +79,7 @@ def _never(space: Space, budget: Budget, found: Survey, rng: Random):
             draws = Survey()
             while found.seen[option] + draws.drawn < ENOUGH and not draws.fits[option]:
                 _count(space, budget, space.forced(name, label, rng), draws)
-            if not draws.fits[option]:
+            if not draws.fits[option] and rate * (found.seen[option] + draws.drawn) >= EXPECTED:
                 yield name, label, found.seen[option] + draws.drawn
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas import content, genotype, space, strict_yaml
+from nas.cost import cost
 from nas.errors import NasError
 from nas.genotype import Clip, Genotype
 from nas.space import Space
@@ -36,6 +37,7 @@ def resolve(target: str, trial: int | None = None) -> Network | Space:
     if _has_tags(item):
         return space.load(file)
     found = genotype.load(file)
+    genotype.located(lambda: cost(found), item, str(file))
     return Network(found, found.name or file.stem)
 
 

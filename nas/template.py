@@ -83,15 +83,20 @@ def parse(item: Item, file: str) -> Any:
 class _Parser:
     """Parses each Item once, so that an aliased hole stays one hole; a copy of `!repeat` starts afresh."""
 
-    def __init__(self, in_copy: bool = False):
+    def __init__(self, holes: list[Hole] | None = None):
         self.done: dict[int, Any] = {}
-        self.in_copy = in_copy
+        self.in_copy = holes is not None
+        self.holes = [] if holes is None else holes  # of all copies together
 
     def parse(self, item: Item, name: str) -> Any:
         if id(item) not in self.done:
             if item.anchor and not self.in_copy:
                 name = item.anchor
-            self.done[id(item)] = self._parse(item, name)
+            self.done[id(item)] = parsed = self._parse(item, name)
+            if isinstance(parsed, Hole):
+                self.holes.append(parsed)
+            if len(self.holes) > MAX_DECISIONS:
+                raise _refuse(item, f"the space has more than {MAX_DECISIONS:,} decisions", "repeat less")
         return self.done[id(item)]
 
     def _parse(self, item: Item, name: str) -> Any:
@@ -147,7 +152,7 @@ class _Parser:
         if not all(type(count) is int and 0 <= count <= MAX_COPIES for count in counts) or not max(counts):
             raise _refuse(item, f"times should be a number from 1 to {MAX_COPIES}, or an !int or !choice of such")
         most = max(counts)
-        copies = tuple(_Parser(in_copy=True).parse(item.value["of"], _join(name, index)) for index in range(most))
+        copies = tuple(_Parser(self.holes).parse(item.value["of"], _join(name, index)) for index in range(most))
         return Repeat(times, copies)
 
 
@@ -162,9 +167,9 @@ def _int_hole(item: Item, name: str) -> Hole:
     low, high, step = (*numbers, 1)[:3]
     if low > high or step < 1:
         raise _refuse(item, f"!int {numbers} is an empty range", "low must not exceed high, step is 1 or more")
+    if (count := (high - low) // step + 1) > MAX_OPTIONS:
+        raise _refuse(item, f"!int {numbers} has {count:,} options", f"at most {MAX_OPTIONS:,} make sense")
     labels = tuple(range(low, high + 1, step))
-    if len(labels) > MAX_OPTIONS:
-        raise _refuse(item, f"!int {numbers} has {len(labels):,} options", f"at most {MAX_OPTIONS:,} make sense")
     return Hole(name, labels, tuple(map(Constant, labels)), True, item.line)
 
 

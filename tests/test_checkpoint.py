@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from nas import checkpoint
+from nas import checkpoint, files
 from nas.checkpoint import Progress
 from nas.errors import NasError
 from nas.recipe import TrainSettings
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_previous_file(saved: Path, monkeypatch, call: st
 
 def test_a_folder_that_is_gone_is_one_line(tmp_path: Path):
     with pytest.raises(NasError, match="cannot be written"):
-        checkpoint.write(tmp_path / "gone" / "x", b"")
+        files.write(tmp_path / "gone" / "x", b"")
 
 
 def test_whenever_the_writer_is_killed_the_file_is_whole(tmp_path: Path):

@@ -210,7 +210,7 @@ def test_space_and_budget_name_the_study(folder, nas, videos):
         (["check", "tinny"], "did you mean 'tiny'"),
         (["search", "studies/nowhere"], "no such file or studies name"),
         (["search", "tiny.yaml"], "is a file, a study is a folder"),
-        (["search", "studies/small", "--budget", "1kparams"], "nothing meets the budget 1kparams"),
+        (["search", "studies/small", "--budget", "1kparams"], "found nothing that meets the budget 1kparams"),
         (["search", "studies/small", "--budget", "35"], "not understood"),
         (["search", "studies/small", "--objectives", "gflops"], "lack accuracy"),
         (["search", "studies/small", "--sampler", "annealing"], "sampler"),
@@ -247,6 +247,32 @@ def test_bad_input_is_one_clear_line(folder, nas, arguments, words):
 )
 def test_a_wrong_call_exits_with_2(folder, nas, arguments):
     assert nas(*arguments)[0] == 2
+
+
+def test_the_retraining_recipe_may_change_after_the_search(folder, nas):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    path = folder / "studies" / "small" / "study.yaml"
+    path.write_text(path.read_text().replace("train: {epochs: 2, batch: 8}", "train: {epochs: 1, batch: 8}"))
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    status, out, _ = nas("retrain", "studies/small", "--trial", 0)
+    assert status == 0 and "epoch 1 of 1" in out
+
+
+def test_a_study_without_its_yaml_goes_on(folder, nas):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    (folder / "studies" / "small" / "study.yaml").unlink()
+    assert nas("search", "studies/small", "--trials", 2)[0] == 0
+    assert len(results(folder)) == 2
+
+
+def test_noise_in_the_middle_of_the_database_is_one_line(folder, nas):
+    assert nas("search", "studies/small", "--trials", 1)[0] == 0
+    path = folder / "studies" / "small" / "study.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + os.urandom(65536) + whole[8192 + 65536 :])
+    for command in (["search"], ["pareto"], ["retrain", "--trial", "0"]):
+        status, _, err = nas(command[0], "studies/small", *command[1:])
+        assert status == 1 and "Traceback" not in err and err.count("\n") == 1, err
 
 
 def test_trials_that_are_not_there(folder, nas):

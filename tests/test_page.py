@@ -135,10 +135,10 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path):
     before = path.read_text()
     assert before.startswith("<!doctype html>") and before == render(trials()), "the same study, the same page"
     assert [entry.name for entry in tmp_path.iterdir()] == ["pareto.html"], "no part left behind"
-    with pytest.raises(NasError, match=r"missing/pareto.html: cannot write the page: No such file"):
+    with pytest.raises(NasError, match=r"missing/pareto.html: cannot be written \(No such file"):
         write_page(tmp_path / "missing" / "pareto.html", trials())
     (tmp_path / "folder").mkdir()
-    with pytest.raises(NasError, match="cannot write the page: Is a directory"):
+    with pytest.raises(NasError, match="cannot be written .Is a directory"):
         write_page(tmp_path / "folder", trials())
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "pareto.html"]
 

@@ -56,7 +56,7 @@ def test_groups_that_do_not_divide_are_fewer_and_told():
     small, notes = scale(space.parse(text).genotype({}), width=0.25)
     assert small.stages[0].width == 24
     assert {conv.groups for conv in convs(small) if conv.kernel == (3, 3, 3)} == {8}
-    assert len(notes) == 1 and "32 groups became 1/8" in notes[0].replace("1/32", "32")
+    assert notes == ["stages.0: 32 groups became 8 at width 24"]
 
 
 def test_group_width_shrinks_so_that_the_number_of_groups_stays():
@@ -71,6 +71,25 @@ def test_a_number_of_3d_layers_stays_in_proportion():
     whole = model("resnet3d-50").model_copy(update={"deflation": Deflation(keep=9, end="bottom")})
     small, _ = scale(whole, depth=0.5)
     assert small.deflation == Deflation(keep=5, end="bottom")  # 9 of 17 became 5 of 10
+
+
+def test_steps_keep_their_groups_too():
+    steps = "steps: [{kernel: [1, 3, 3], group_width: 32}, {kernel: [3, 1, 1]}]"
+    text = f"stages: [{{depth: 1, width: 64, block: {{kind: bottleneck, conv: {{kind: steps, {steps}}}}}}}]"
+    whole = space.parse(text).genotype({})
+    small, notes = scale(whole, width=0.25)
+    counts = [[conv.groups for conv in convs(one) if conv.kernel == (1, 3, 3)] for one in (whole, small)]
+    assert (counts, notes) == ([[2], [2]], [])
+
+
+def test_a_group_width_that_cannot_shrink_is_told():
+    text = "stages: [{depth: 1, width: 64, block: {kind: bottleneck, conv: {kind: grouped, group_width: 2}}}]"
+    assert scale(space.parse(text).genotype({}), width=0.25)[1] == ["stages.0: 32 groups became 16 at width 16"]
+
+
+def test_a_network_that_sees_time_goes_on_seeing_it():
+    whole = model("resnet3d-50").model_copy(update={"deflation": Deflation(keep=1, end="bottom")})
+    assert scale(whole, depth=0.25)[0].deflation.keep == 1
 
 
 @pytest.mark.parametrize("path", [str(path) for path in content.everything("space")])

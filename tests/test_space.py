@@ -116,6 +116,18 @@ def test_fingerprint_ignores_layout_and_sees_options():
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
+        ("stages: [{depth: !choice [1, true], width: 8, block: {kind: simple}}]", 1, "same option twice"),
+        ("stages: [!repeat {times: !int [-2, 3], of: {depth: 1, width: 8, block: {kind: simple}}}]", 1, "times should"),
+        ("stages: [{depth: !int [1, 100000000000], width: 8, block: {kind: simple}}]", 1, "100,000,000,000 options"),
+        ("stages: [{depth: 100000000, width: 8, block: {kind: simple}}]", 1, "less than or equal to 1000"),
+        ("stages: [{depth: 1, width: 8, block: {kind: [simple]}}]", 1, "unknown"),
+        ("stages: [{depth: 1, width: 8, stride: 2, block: {kind: simple}}]", 1, "three numbers"),
+        ("deflation: {keep: [!int [1, 2]]}\nstages: [{depth: 1, width: 8, block: {kind: simple}}]", 1, "keep"),
+        (
+            "deflation: {keep: 0.5}\nstages: [{depth: 1, width: 8, block: {kind: simple}}]",
+            1,
+            "deflation.keep: 0.5.*50%",
+        ),
         ("\nstages: [{depth: !choice [], width: 8, block: {kind: simple}}]", 2, "no option"),
         ("\nstages: [{depth: !choice [1, [2]], width: 8, block: {kind: simple}}]", 2, "no label"),
         ("\nstages: [{depth: !choice [1, 1], width: 8, block: {kind: simple}}]", 2, "same option twice"),
@@ -201,3 +213,23 @@ def test_genotypes_of_a_space_are_canonical():
         again = genotype.parse(genotype.strict_yaml.plain(genotype.strict_yaml.parse(text)))
         assert again == found.genotype(record)
         assert genotype.to_yaml(again) == text
+
+
+BIG = "{depth: !int [1, 2], width: !choice [8, 16], block: {kind: simple}}"
+
+
+def test_many_copies_are_counted_exactly():
+    assert space.parse(f"stages: [!repeat {{times: 100, of: {BIG}}}]").count == 4**100
+    assert space.parse(f"stages: [!repeat {{times: !int [1, 90], of: {BIG}}}]").count == sum(4**n for n in range(1, 91))
+
+
+def test_copies_of_copies_are_bounded():
+    steps = "steps: [!repeat {times: 100, of: {kernel: [1, 3, 3], groups: !choice [1, 2]}}]"
+    block = f"{{kind: simple, conv: {{kind: steps, {steps}}}}}"
+    with pytest.raises(NasError, match="more than 2,000 decisions"):
+        space.parse(f"stages: [!repeat {{times: 100, of: {{depth: 1, width: 8, block: {block}}}}}]")
+
+
+def test_the_fingerprint_sees_names_of_decisions():
+    renamed = TINY.replace("&block", "&b").replace("*block", "*b")
+    assert space.parse(renamed).fingerprint != space.parse(TINY).fingerprint

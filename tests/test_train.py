@@ -107,7 +107,7 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Pa
     path = tmp_path / "run.safetensors"
     train(checkpoint=path)
     changed = SETTINGS.model_copy(update={"epochs": 5})
-    with pytest.raises(NasError, match=r"train\.epochs was 3, is 5, seed was 3, is 9; train into another"):
+    with pytest.raises(NasError, match=r"train\.epochs was 3, is 5, seed was 3, is 9; give the former settings"):
         train(changed, checkpoint=path, seed=9)
 
 

@@ -35,11 +35,11 @@ def decode(path: str, settings: PackSettings, start: float | None = None, end: f
 
     try:
         frames = _pick(path, settings, start, end)
-    except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
+        if not frames:
+            raise ValueError("no frame can be decoded")
+        return np.stack(frames)
+    except (av.error.FFmpegError, OSError, IndexError, ValueError, TypeError, ArithmeticError) as error:
         raise Unreadable(_reason(error)) from error
-    if not frames:
-        raise Unreadable("no frame can be decoded")
-    return np.stack(frames)
 
 
 def attempt(*call) -> np.ndarray | str:
@@ -76,6 +76,8 @@ def _pick(path: str, settings: PackSettings, start: float | None, end: float | N
 
 def _stream(container):
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise ValueError("no decoder for its codec")
     stream.codec_context.thread_count = 1  # one process a core decodes already
     return stream
 

@@ -126,11 +126,12 @@ def _make(folder: Path, video_set: VideoSet, settings: PackSettings, progress: P
     partial = folder.with_suffix(".partial")
     for leftover in (partial, folder):
         shutil.rmtree(leftover, ignore_errors=True)
+    _check_listed(video_set)
     _check_disk(folder.parent, videos, settings)
     partial.mkdir()
     try:
         frames = _decoded(videos, settings, progress, workers)
-        skipped: list[tuple[str, str]] = []
+        skipped = [(path, "not there") for path in video_set.missing]
         train = _store(partial / "train.bin", video_set, video_set.train, frames, skipped)
         val = _store(partial / "val.bin", video_set, video_set.val, frames, skipped)
         _check_classes(video_set, train, val, skipped)
@@ -186,15 +187,20 @@ def _store(
     return index
 
 
+def _check_listed(video_set: VideoSet) -> None:
+    """The check below, for what is known before anything is decoded."""
+    listed = [{"label": [video_set.classes.index(v.label) for v in some]} for some in (video_set.train, video_set.val)]
+    _check_classes(video_set, *listed, [(path, "not there") for path in video_set.missing])
+
+
 def _check_classes(video_set: VideoSet, train: dict, val: dict, skipped: list[tuple[str, str]]) -> None:
     absent = [name for i, name in enumerate(video_set.classes) if i not in set(train["label"])]
     if not absent and val["label"]:
         return
     names = ", ".join(repr(name) for name in absent[:5]) + (f" and {len(absent) - 5} more" if absent[5:] else "")
     problem = f"no readable video to train on for class {names}" if absent else "no readable video to validate with"
-    why = [f"{len(video_set.missing)} listed videos are missing"] if video_set.missing else []
-    why += [f"{len(skipped)} are broken, such as {skipped[0][0]}: {skipped[0][1]}"] if skipped else []
-    raise NasError(problem, where=video_set.name, fix=", ".join(why))
+    why = f"{len(skipped)} were skipped, such as {skipped[-1][0]}: {skipped[-1][1]}" if skipped else ""
+    raise NasError(problem, where=video_set.name, fix=why)
 
 
 def _write_notes(folder: Path, settings: PackSettings, index: dict) -> None:

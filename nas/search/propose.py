@@ -65,11 +65,11 @@ def require_feasible(space: Space, budget: Budget) -> None:
     Exact for spaces of up to 200,000 records; larger ones are drawn from 20,000 times.
     """
     if space.count <= ENUMERABLE:
-        records, told = space.automaton.all(), f"none of its {space.count:,} records"
+        records, told, reach = space.automaton.all(), f"none of its {space.count:,} records", "reachable are"
     else:
         rng = Random(0)
         records = (space.draw(rng) for _ in range(UNIFORM_PATIENCE))
-        told = f"none of {UNIFORM_PATIENCE:,} draws"
+        told, reach = f"none of {UNIFORM_PATIENCE:,} draws", "drawn were"
     costs = []
     for candidate in valid(map(Proposal, records), space, Dropped()):
         if budget.fits(candidate.cost):
@@ -83,9 +83,9 @@ def require_feasible(space: Space, budget: Budget) -> None:
         for values in [[limit.unit.of(one) for one in costs]]
     )
     raise NasError(
-        f"nothing meets the budget {budget}: {told} does",
+        f"found nothing that meets the budget {budget}: {told} does",
         where=space.name,
-        fix=f"reachable are {', '.join(ranges)}",
+        fix=f"{reach} {', '.join(ranges)}",
     )
 
 

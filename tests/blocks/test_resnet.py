@@ -1,6 +1,10 @@
 """Residual blocks: conformance, and the paper's variants as genes."""
 
+import pytest
+
 from nas.blocks import BLOCKS, Place
+from nas.cost import fold
+from nas.errors import NasError
 from nas.layers import Conv, leaves
 from tests.blocks.conformance import BlockCase
 
@@ -45,6 +49,12 @@ def test_bottleneck_dg_leaves_the_shortcut_dense():
 def test_the_operator_carries_the_stride():
     tree = BLOCKS.parse({"kind": "bottleneck"})(Place(16, 16, (2, 2, 2), (False,)))
     assert [conv.stride for conv in convs(tree)] == [(1, 1, 1), (2, 2, 2), (1, 1, 1), (2, 2, 2)]
+
+
+def test_even_kernels_have_no_sum():
+    tree = BLOCKS.parse({"kind": "bottleneck", "conv": {"kind": "dense", "kernel": [2, 3, 3]}})(Place(64, 16))
+    with pytest.raises(NasError, match="use kernels of odd size"):
+        fold(tree, (64, 4, 8, 8))
 
 
 def test_no_shortcut_where_nothing_changes():

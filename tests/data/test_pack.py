@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,10 +72,26 @@ def test_broken_files_are_skipped_listed_and_counted(folder, tmp_path):
         assert [tuple(row) for row in csv.reader(file)] == [("path", "reason"), *made.skipped]
 
 
+def test_missing_videos_are_listed_and_counted(folder, tmp_path):
+    found = lists.read(folder)
+    short = replace(found, missing=("train/gone.mp4",))
+    made = pack(short, SETTINGS, tmp_path / "other", workers=1)
+    assert ("train/gone.mp4", "not there") in made.skipped
+    assert "train/gone.mp4,not there" in (made.folder / "skipped.csv").read_text()
+
+
+def test_a_class_without_any_video_is_named_before_anything_is_decoded(folder, tmp_path):
+    empty = replace(lists.read(folder), classes=(*lists.read(folder).classes, "nothing"))
+    told = []
+    with pytest.raises(NasError, match="class 'nothing'"):
+        pack(empty, SETTINGS, tmp_path / "other", workers=1, progress=lambda *step: told.append(step))
+    assert told == []
+
+
 def test_a_class_without_a_readable_video_is_named(folder, tmp_path):
     for name in ("1.mp4", "2.mp4"):
         (folder / "train/b" / name).write_text("not a video")
-    with pytest.raises(NasError, match=r"no readable video to train on for class 'b'.*2 are broken, such as .*1.mp4"):
+    with pytest.raises(NasError, match=r"no readable video to train on for class 'b'.*2 were skipped, such as .*2.mp4"):
         pack(lists.read(folder), SETTINGS, tmp_path, workers=1)
     assert not list((tmp_path / "packs").glob("*/")), "nothing is left of a pack that failed"
 

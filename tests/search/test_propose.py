@@ -61,6 +61,6 @@ def test_a_budget_that_nothing_meets_tells_what_is_reachable():
     require_feasible(found, Budget.parse("1gflops"))
     with pytest.raises(
         NasError,
-        match=r"tiny.yaml: nothing meets the budget 1kparams: none of its 72 records.*\.\.\d+.*kparams",
+        match=r"tiny.yaml: found nothing that meets the budget 1kparams: none of its 72 records.*\.\.\d+.*kparams",
     ):
         require_feasible(found, Budget.parse("1kparams"))

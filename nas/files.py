@@ -1,0 +1,38 @@
+"""Files that are whole or not there: written beside their place, synced, then moved."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from nas.errors import NasError
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace the file at `path` by `data` in one step: a reader or a crash sees the old or the new file.
+
+    Raises NasError when the folder is full, read-only or gone; the old file is then still there.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        fix = "free some space there, or choose a folder that can be written to"
+        raise NasError(f"cannot be written ({error.strerror})", where=str(path), fix=fix) from error
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, not only a crash of this process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
