@@ -102,6 +102,11 @@ class Seq(Node):
 
     children: tuple[tuple[str, Node], ...]
 
+    @cached_property
+    def digest(self) -> str:
+        """Of the children in order: what they are called changes nothing that is computed."""
+        return sha256(f"Seq({','.join(child.digest for _, child in self.children)})".encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Residual(Node):

@@ -21,8 +21,8 @@ Flat = tuple[bool, ...]
 class Piece:
     """A tree that is made once and compared by identity, with its output channels.
 
-    A stage is a piece made of its blocks' pieces: equal blocks are one object, so their cost and digest are
-    worked out once.
+    A stage is a piece made of its blocks' pieces (`parts`): equal blocks are one object, so their cost and
+    digest are worked out once.
     """
 
     def __init__(self, tree: Node, c_out: int, parts: tuple[Piece, ...] = ()):
@@ -30,10 +30,8 @@ class Piece:
 
     @cached_property
     def digest(self) -> str:
-        """Changes with the tree."""
-        if not self.parts:
-            return self.tree.digest
-        return sha256(",".join(part.digest for part in self.parts).encode()).hexdigest()
+        """The tree's digest."""
+        return self.tree.digest
 
 
 def network(genotype: Genotype) -> Seq:
@@ -51,13 +49,14 @@ def network(genotype: Genotype) -> Seq:
 
 
 def key(genotype: Genotype) -> str:
-    """The network key: equal exactly for genotypes that build the same network at the same clip.
+    """The network key: equal for genotypes that build the same layers in the same order, at the same clip.
 
-    A hash of the tree, in which fields at their default do not count (16 hexadecimal digits).
+    A hash of the tree (16 hexadecimal digits), in which fields at their default, names, and borders between
+    stages do not count.
     """
-    digests = [piece.digest for piece in pieces(genotype)]
+    blocks = [block.digest for piece in pieces(genotype) for block in piece.parts or (piece,)]
     clip = f"{genotype.input.frames}x{genotype.input.size}"
-    return sha256(",".join([clip, *digests, str(genotype.classes)]).encode()).hexdigest()[:16]
+    return sha256(",".join([clip, *blocks, str(genotype.classes)]).encode()).hexdigest()[:16]
 
 
 def pieces(genotype: Genotype) -> list[Piece]:

@@ -9,7 +9,7 @@ for (const plot of document.querySelectorAll(".plot")) {
     while (axis.tickvals && axis.tickvals.length > 6) axis.tickvals = axis.tickvals.filter((_, index) => index % 2 === 0);
     figure.layout.margin.l = figure.layout.margin.r = 8;
   }
-  Plotly.newPlot(plot, figure.data, figure.layout, { responsive: true, displaylogo: false });
+  Plotly.newPlot(plot, figure.data, figure.layout, { responsive: true, displaylogo: false, displayModeBar: "hover" });
   plot.on("plotly_click", ({ points }) => {
     const details = document.getElementById(`trial-${points[0].customdata}`);
     if (details) {
