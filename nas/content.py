@@ -11,8 +11,6 @@ from pathlib import Path
 
 from nas.errors import NasError, nearest
 
-FOLDERS = ("space", "models", "studies", "dashboards")
-
 
 def find(name: str, folder: str) -> Path:
     """The file that `name` means; raises NasError with the nearest name and the places looked at."""

@@ -11,7 +11,6 @@ from nas.cost import cost
 from nas.errors import NasError
 from nas.genotype import Clip, Genotype
 from nas.pareto import Objective
-from nas.recipe import ClipSettings
 from nas.strict_yaml import parse, plain
 from nas.study import Study, Trial
 from nas.units import OBJECTIVES, SHOWN
@@ -114,11 +113,6 @@ def retrained(study: Study) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def clip_of(settings: ClipSettings) -> Clip:
-    """The clip that a training's settings make."""
-    return Clip(frames=settings.frames, size=settings.size)
 
 
 def references(clip: Clip) -> pd.DataFrame:

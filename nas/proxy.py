@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from nas.build import build
 from nas.cost import cost
-from nas.fronts import clip_of
 from nas.genotype import Genotype
 from nas.recipe import ProxySettings
 from nas.scale import scale
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 def shrunk(genotype: Genotype, settings: ProxySettings, classes: int) -> tuple[Genotype, list[str]]:
     """The genotype that is trained in place of the full one, and what had to change besides its scale."""
-    return scale(genotype, width=settings.width, depth=settings.depth, clip=clip_of(settings.clip), classes=classes)
+    return scale(genotype, width=settings.width, depth=settings.depth, clip=settings.clip.clip, classes=classes)
 
 
 def evaluate(

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from nas import strict_yaml
 from nas.blocks.registry import plain
 from nas.errors import NasError
-from nas.genotype import located
+from nas.genotype import Clip, located
 from nas.schema import Settings, validate
 from nas.units import Budget, objectives
 
@@ -45,6 +45,11 @@ class ClipSettings(Settings):
     scale: Fraction = 0.875
     # mirror left and right in training: only where direction never matters for the label
     flip: bool = False
+
+    @property
+    def clip(self) -> Clip:
+        """Its frames and size as a network's input."""
+        return Clip(frames=self.frames, size=self.size)
 
 
 class TrainSettings(Settings):

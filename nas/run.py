@@ -131,9 +131,7 @@ def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, device: str
     from nas.progress import RetrainReporter
     from nas.retrain import retrain as full_training
 
-    genotype = fronts.genotype_of(chosen).model_copy(
-        update={"input": fronts.clip_of(clip), "classes": len(pack.classes)}
-    )
+    genotype = fronts.genotype_of(chosen).model_copy(update={"input": clip.clip, "classes": len(pack.classes)})
     facts = {
         "study": study.name,
         "trial": chosen.number,

@@ -12,7 +12,7 @@ PURE = [
     "nas.search.wrappers", "nas.search.propose",
 ]  # fmt: skip
 HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
-WITH_TORCH = ["nas.build", "nas.train", "nas.retrain", "nas.checkpoint", "nas.data.pack", "nas.data.clips"]
+WITH_TORCH = ["nas.build", "nas.proxy", "nas.train", "nas.retrain", "nas.checkpoint", "nas.data.pack", "nas.data.clips"]
 NOT_ON_A_GPU_BOX = {"optuna", "plotly", "av", "ray", "pandas", "moocore"}
 
 
@@ -35,5 +35,6 @@ def test_pareto_needs_neither_torch_nor_optuna_nor_plotly():
     assert not imported("nas.pareto") & {"torch", "optuna", "plotly"}
 
 
-def test_optuna_lives_in_search_and_study_alone():
+def test_optuna_and_plotly_stay_where_they_are_used():
     assert "torch" not in imported("nas.study") and "plotly" not in imported("nas.study")
+    assert not imported("nas.page") & {"torch", "optuna"}
