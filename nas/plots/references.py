@@ -84,12 +84,12 @@ def _panel(figure: go.Figure, rated: pd.DataFrame, costs: pd.Series) -> None:
     """The networks of other data sets, above the trials, with an axis of their own on the right."""
     datasets = rated["dataset"].astype(str)
     pad = 0.15 * max(float(np.ptp(rated["accuracy"])), 0.04)
-    low, high = rated["accuracy"].min() - pad, rated["accuracy"].max() + pad
+    low, high = rated["accuracy"].min() - pad, rated["accuracy"].max() + 2.5 * pad  # labels above
     right = style.accuracy_axis("", low, high, side="right", anchor="x", domain=[PANEL_BOTTOM, 1], nticks=5)
     place = _Place(costs, right["range"], (1 - PANEL_BOTTOM) * HEIGHT)
     _add_groups(figure, rated, place, yaxis="y2")
     title = "published top-1<br>on " + ", ".join(escape(name) for name in sorted(set(datasets)))
-    figure.update_layout(yaxis2=right | {"title": {"text": title}})
+    figure.update_layout(yaxis2=right | {"title": {"text": title, "standoff": 26}})
 
 
 def _add_groups(figure: go.Figure, rated: pd.DataFrame, place: _Place, **more: object) -> None:
