@@ -1,4 +1,4 @@
-"""Shared by all tests: GPU tests are skipped, by name, where there is no GPU."""
+"""Shared by all tests: GPU tests are skipped, by name, without a GPU; one thread where bits are compared."""
 
 import pytest
 
@@ -8,6 +8,17 @@ def pytest_collection_modifyitems(items):
     if gpu and not _cuda():
         for item in gpu:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture
+def one_thread():
+    """Torch on one thread, as before afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def _cuda() -> bool:

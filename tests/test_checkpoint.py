@@ -26,12 +26,7 @@ ROOT = Path(__file__).parents[1]
 PROGRESS = Progress(run={"seed": 3}, curve=[{"epoch": 1, "val_loss": 0.1 + 0.2}], scaler={"scale": 65536.0})
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def trained(seed: int = 0, momentum: float = 0.9) -> tuple[nn.Module, torch.optim.SGD]:

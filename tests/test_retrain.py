@@ -26,12 +26,7 @@ STAGE = {"depth": 1, "width": 8, "block": {"kind": "bottleneck", "conv": {"kind"
 FILES = ["best.safetensors", "checkpoint.safetensors", "curve.csv", "genotype.yaml", "metrics.json"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network(**more) -> genotypes.Genotype:

@@ -21,12 +21,7 @@ from tests.clips import CLIP, FakePack, FakeSplit, tiny_network
 SETTINGS = TrainSettings(epochs=3, batch=8, lr=0.05, warmup=1.0, label_smoothing=0.1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def train(settings=SETTINGS, pack=None, model=None, seed=3, device="cpu", **more):
