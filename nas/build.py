@@ -10,9 +10,27 @@ from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nas.genotype import Genotype
-from nas.layers import Act, Conv, Linear, Mean, Node, Norm, Pool, Residual, Seq
+from nas.layers import (
+    Act,
+    AvgPool,
+    Concat,
+    Conv,
+    Dropout,
+    Linear,
+    Mean,
+    Node,
+    Norm,
+    Opaque,
+    Pool,
+    Residual,
+    Scale,
+    Seq,
+    Shuffle,
+    Sum,
+)
 from nas.network import network
 
 
@@ -34,10 +52,6 @@ def build(genotype: Genotype, *, seed: int | None = None) -> nn.Module:
 
 def module_of(node: Node) -> nn.Module:
     """The torch module of any tree."""
-    if isinstance(node, Seq):
-        return nn.Sequential(OrderedDict((name, module_of(child)) for name, child in node.children))
-    if isinstance(node, Residual):
-        return ResidualBlock(node)
     return RULES[type(node)](node)
 
 
@@ -50,7 +64,7 @@ class ResidualBlock(nn.Module):
             self.add_module(name, module_of(child))
         self.body = tuple(name for name, _ in node.body.children)
         self.shortcut = module_of(node.shortcut) if node.shortcut else None
-        self.act = module_of(node.act)
+        self.act = module_of(node.act) if node.act else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c_in, t, h, w) -> (b, c_out, t', h', w')."""
@@ -60,12 +74,96 @@ class ResidualBlock(nn.Module):
         return self.act(y + (x if self.shortcut is None else self.shortcut(x)))
 
 
-class GlobalMean(nn.Module):
-    """(b, c, t, h, w) -> (b, c), the average over frames and positions."""
+class SumOf(nn.ModuleDict):
+    """The sum of what each branch makes of the same input."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The mean over the last three axes."""
-        return x.mean(dim=(2, 3, 4))
+        """(b, c_in, t, h, w) -> (b, c_out, t', h', w')."""
+        first, *others = self.values()
+        y = first(x)
+        for branch in others:
+            y = y + branch(x)
+        return y
+
+
+class ConcatOf(nn.ModuleDict):
+    """The channels of each branch, one after the other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c_in, t, h, w) -> (b, sum of c_out, t', h', w')."""
+        return torch.cat([branch(x) for branch in self.values()], dim=1)
+
+
+class Gate(nn.Module):
+    """`x * sigmoid(gate(x))`, the gate's output spread over the axes it lacks."""
+
+    def __init__(self, gate: nn.Module):
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, t, h, w) -> the same."""
+        y = self.gate(x)
+        return x * torch.sigmoid(y).reshape(*y.shape, *(1,) * (x.ndim - y.ndim))
+
+
+class MeanOver(nn.Module):
+    """The average over frames and positions, (b, c, t, h, w) -> (b, c), or over `t` or `hw` alone (these stay as 1)."""
+
+    def __init__(self, over: str):
+        super().__init__()
+        self.over, self.dims = over, tuple("bcthw".index(axis) for axis in over)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The mean."""
+        return x.mean(dim=self.dims, keepdim=len(self.dims) < 3)
+
+    def extra_repr(self) -> str:
+        """Shown in the module's printed form."""
+        return self.over
+
+
+class ChannelLinear(nn.Linear):
+    """A linear layer over the channels, at each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c_in, ...) -> (b, c_out, ...)."""
+        return super().forward(x) if x.ndim == 2 else super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class WindowMean(nn.Module):
+    """Average pooling whose window is cut to the input's size, so that any clip passes."""
+
+    def __init__(self, kernel: tuple[int, ...], stride: tuple[int, ...]):
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, t, h, w) -> (b, c, t', h', w')."""
+        kernel = tuple(map(min, self.kernel, x.shape[2:]))
+        return F.avg_pool3d(x, kernel, self.stride, ceil_mode=True)
+
+    def extra_repr(self) -> str:
+        """Shown in the module's printed form."""
+        return f"{self.kernel}, {self.stride}"
+
+
+class ChannelShuffle(nn.Module):
+    """Channels in a new order, in the memory format of channels_last_3d: one copy."""
+
+    def __init__(self, sizes: tuple[int, ...], order: tuple[int, ...]):
+        super().__init__()
+        self.sizes = sizes
+        self.axes = (0, 1, 2, 3, *(4 + axis for axis in order))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, t, h, w) -> the same."""
+        last = x.movedim(1, -1)
+        return last.unflatten(-1, self.sizes).permute(self.axes).flatten(4).movedim(-1, 1)
+
+    def extra_repr(self) -> str:
+        """Shown in the module's printed form."""
+        return f"{self.sizes}, {self.axes[4:]}"
 
 
 def initialise(module: nn.Module) -> None:
@@ -81,28 +179,34 @@ def initialise(module: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def _named(children: tuple[tuple[str, Node], ...]) -> OrderedDict[str, nn.Module]:
+    return OrderedDict((name, module_of(child)) for name, child in children)
+
+
 def _conv(node: Conv) -> nn.Module:
     return nn.Conv3d(node.c_in, node.c_out, node.kernel, node.stride, node.padding, groups=node.groups, bias=False)
 
 
-def _norm(node: Norm) -> nn.Module:
-    return nn.BatchNorm3d(node.channels)
+def _opaque(node: Opaque) -> nn.Module:
+    from nas.opaque import make
+
+    return make(node)
 
 
-def _act(node: Act) -> nn.Module:
-    return nn.ReLU(inplace=True)
-
-
-def _pool(node: Pool) -> nn.Module:
-    return nn.MaxPool3d(node.kernel, node.stride, tuple(k // 2 for k in node.kernel))
-
-
-def _mean(node: Mean) -> nn.Module:
-    return GlobalMean()
-
-
-def _linear(node: Linear) -> nn.Module:
-    return nn.Linear(node.c_in, node.c_out)
-
-
-RULES = {Conv: _conv, Norm: _norm, Act: _act, Pool: _pool, Mean: _mean, Linear: _linear}
+RULES = {
+    Seq: lambda node: nn.Sequential(_named(node.children)),
+    Residual: ResidualBlock,
+    Sum: lambda node: SumOf(_named(node.branches)),
+    Concat: lambda node: ConcatOf(_named(node.branches)),
+    Scale: lambda node: Gate(module_of(node.gate)),
+    Conv: _conv,
+    Norm: lambda node: nn.BatchNorm3d(node.channels),
+    Act: lambda node: nn.ReLU(inplace=True),
+    Pool: lambda node: nn.MaxPool3d(node.kernel, node.stride, node.padding),
+    AvgPool: lambda node: WindowMean(node.kernel, node.stride),
+    Mean: lambda node: MeanOver(node.over),
+    Linear: lambda node: ChannelLinear(node.c_in, node.c_out),
+    Dropout: lambda node: nn.Dropout(0.0),
+    Shuffle: lambda node: ChannelShuffle(node.sizes, node.order),
+    Opaque: _opaque,
+}

@@ -15,8 +15,26 @@ from typing import NamedTuple
 
 from nas.errors import NasError
 from nas.genotype import Genotype
-from nas.layers import Act, Conv, Linear, Mean, Node, Norm, Pool, Residual, Seq, Triple
-from nas.network import Piece, head, pieces
+from nas.layers import (
+    Act,
+    AvgPool,
+    Concat,
+    Conv,
+    Dropout,
+    Linear,
+    Mean,
+    Node,
+    Norm,
+    Opaque,
+    Pool,
+    Residual,
+    Scale,
+    Seq,
+    Shuffle,
+    Sum,
+    Triple,
+)
+from nas.network import Piece, head_piece, pieces
 from nas.schema import SchemaError
 
 Shape = tuple[int, int, int, int]  # (c, t, h, w)
@@ -78,7 +96,8 @@ def cost(genotype: Genotype) -> Cost:
     for number, piece in enumerate(pieces(genotype)):
         counted = _located(number, piece, shape)
         sums, shape, field = _add(sums, counted.cost), counted.shape, field.then(counted.field)
-    return Cost(*_add(sums, _head(shape, genotype.classes)), receptive_field=field.extent)
+    last = _piece(head_piece(genotype, shape[0]), shape)
+    return Cost(*_add(sums, last.cost), receptive_field=field.extent)
 
 
 def stage_costs(genotype: Genotype) -> list[tuple[str, Cost, Shape]]:
@@ -92,8 +111,8 @@ def stage_costs(genotype: Genotype) -> list[tuple[str, Cost, Shape]]:
         shape, field = counted.shape, field.then(counted.field)
         name = f"stages.{number - 1}" if number else "stem"
         rows.append((name, Cost(*counted.cost, receptive_field=field.extent), shape))
-    last = Cost(*_head(shape, genotype.classes), receptive_field=field.extent)
-    return [*rows, ("head", last, (genotype.classes, 1, 1, 1))]
+    last = _piece(head_piece(genotype, shape[0]), shape)
+    return [*rows, ("head", Cost(*last.cost, receptive_field=field.extent), last.shape)]
 
 
 def fold(node: Node, shape: Shape) -> Counted:
@@ -102,11 +121,11 @@ def fold(node: Node, shape: Shape) -> Counted:
     >>> fold(Conv(4, 4, groups=2), (4, 1, 1, 1)).cost[4]  # interactions, Figure 1 of the CSN paper
     4
     """
-    if isinstance(node, Seq):
-        return _chain([(lambda at, child=child: fold(child, at)) for _, child in node.children], shape)
-    if isinstance(node, Residual):
-        return _residual(node, shape)
     return RULES[type(node)](node, shape)
+
+
+def _seq(node: Seq, shape: Shape) -> Counted:
+    return _chain([(lambda at, child=child: fold(child, at)) for _, child in node.children], shape)
 
 
 def _chain(steps: list, shape: Shape) -> Counted:
@@ -125,12 +144,49 @@ def _residual(node: Residual, shape: Shape) -> Counted:
             f"a block's body gives {_written(body.shape)}, its shortcut {_written(side.shape)}: no sum of the two",
             fix="use kernels of odd size",
         )
-    depth = max(body.cost[7], side.cost[7])
-    extent = tuple(map(max, body.field.extent, side.field.extent))
-    return Counted((*_add(body.cost, side.cost)[:7], depth), body.shape, Field(extent, body.field.jump))
+    return _beside([body, side], body.shape)
 
 
-def _written(shape: Shape) -> str:
+def _sum(node: Sum, shape: Shape) -> Counted:
+    parts = [fold(branch, shape) for _, branch in node.branches]
+    _check_alike([part.shape for part in parts])
+    return _beside(parts, parts[0].shape)
+
+
+def _concat(node: Concat, shape: Shape) -> Counted:
+    parts = [fold(branch, shape) for _, branch in node.branches]
+    _check_alike([part.shape[1:] for part in parts])
+    return _beside(parts, (sum(part.shape[0] for part in parts), *parts[0].shape[1:]))
+
+
+def _scale(node: Scale, shape: Shape) -> Counted:
+    gate = fold(node.gate, shape)
+    if gate.shape[0] != shape[0] or any(g not in (1, n) for g, n in zip(gate.shape[1:], shape[1:], strict=True)):
+        raise NasError(
+            f"a gate of {_written(gate.shape)} cannot scale {_written(shape)}", fix="use kernels of odd size"
+        )
+    return Counted(gate.cost, shape, Field(gate.field.extent))
+
+
+def _beside(parts: list[Counted], shape: Shape) -> Counted:
+    """Branches of one input: costs add up, depth and extent are those of the largest."""
+    sums = NOTHING
+    for part in parts:
+        sums = _add(sums, part.cost)
+    depth = max(part.cost[7] for part in parts)
+    extent = tuple(map(max, *(part.field.extent for part in parts))) if len(parts) > 1 else parts[0].field.extent
+    return Counted((*sums[:7], depth), shape, Field(extent, parts[0].field.jump))
+
+
+def _check_alike(shapes: list[tuple[int, ...]]) -> None:
+    if other := next((shape for shape in shapes if shape != shapes[0]), None):
+        raise NasError(
+            f"branches give {_written(shapes[0])} and {_written(other)}: they cannot be joined",
+            fix="use kernels of odd size",
+        )
+
+
+def _written(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
@@ -148,26 +204,63 @@ def _norm(node: Norm, shape: Shape) -> Counted:
     return Counted((0, 0, 2 * node.channels, 0, 0, 0, prod(shape), 0), shape, Field())
 
 
-def _act(node: Act, shape: Shape) -> Counted:
-    return Counted(NOTHING, shape, Field())
-
-
 def _pool(node: Pool, shape: Shape) -> Counted:
-    out = (shape[0], *_out_size(shape, node.kernel, node.stride))
+    sizes = zip(shape[1:], node.kernel, node.stride, node.padding, strict=True)
+    out = (shape[0], *((n + 2 * p - k) // s + 1 for n, k, s, p in sizes))
+    if min(out) < 1:
+        raise NasError(
+            f"a pooling of {_written(node.kernel)} does not fit its input of {_written(shape[1:])}",
+            fix="use a larger clip or a smaller kernel",
+        )
     return Counted(NOTHING, out, Field(node.kernel, node.stride))
 
 
+def _avg_pool(node: AvgPool, shape: Shape) -> Counted:
+    kernel = tuple(map(min, node.kernel, shape[1:]))
+    sizes = zip(shape[1:], kernel, node.stride, strict=True)
+    out = (min(-(-(n - k) // s), (n - 1) // s) + 1 for n, k, s in sizes)  # every window starts inside the input
+    return Counted(NOTHING, (shape[0], *out), Field(kernel, node.stride))
+
+
 def _mean(node: Mean, shape: Shape) -> Counted:
-    return Counted(NOTHING, (shape[0], 1, 1, 1), Field())
+    extent = tuple(n if axis in node.over else 1 for axis, n in zip("thw", shape[1:], strict=True))
+    out = (1 if axis in node.over else n for axis, n in zip("thw", shape[1:], strict=True))
+    return Counted(NOTHING, (shape[0], *out), Field(extent))
 
 
 def _linear(node: Linear, shape: Shape) -> Counted:
-    weights = node.c_in * node.c_out
-    sums = (0, weights, weights + node.c_out, weights, 0, node.c_out, 0, 1)
-    return Counted(sums, (node.c_out, 1, 1, 1), Field())
+    weights, positions = node.c_in * node.c_out, prod(shape[1:])
+    sums = (0, weights * positions, weights + node.c_out, weights, 0, node.c_out * positions, 0, 1)
+    return Counted(sums, (node.c_out, *shape[1:]), Field())
 
 
-RULES = {Conv: _conv, Norm: _norm, Act: _act, Pool: _pool, Mean: _mean, Linear: _linear}
+def _free(node: Node, shape: Shape) -> Counted:
+    return Counted(NOTHING, shape, Field())
+
+
+def _opaque(node: Opaque, shape: Shape) -> Counted:
+    from nas.opaque import measure
+
+    return measure(node, shape)
+
+
+RULES = {
+    Seq: _seq,
+    Residual: _residual,
+    Sum: _sum,
+    Concat: _concat,
+    Scale: _scale,
+    Conv: _conv,
+    Norm: _norm,
+    Act: _free,
+    Pool: _pool,
+    AvgPool: _avg_pool,
+    Mean: _mean,
+    Linear: _linear,
+    Dropout: _free,
+    Shuffle: _free,
+    Opaque: _opaque,
+}
 
 
 def _located(number: int, piece: Piece, shape: Shape) -> Counted:
@@ -183,11 +276,6 @@ def _piece(piece: Piece, shape: Shape) -> Counted:
     if piece.parts:
         return _chain([(lambda at, part=part: _piece(part, at)) for part in piece.parts], shape)
     return fold(piece.tree, shape)
-
-
-@lru_cache(maxsize=1 << 12)
-def _head(shape: Shape, classes: int) -> tuple[int, ...]:
-    return fold(head(shape[0], classes), shape).cost
 
 
 def _input(genotype: Genotype) -> Shape:

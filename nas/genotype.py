@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from nas import strict_yaml
 from nas.blocks import Place  # noqa: F401  (importing the package registers the built-in blocks)
-from nas.blocks.registry import OPERATORS, Block, Operator, plain
+from nas.blocks.registry import OPERATORS, Block, Operator, Part, plain
 from nas.errors import NasError, nearest
 from nas.frozen import FrozenMap, freeze, thaw
 from nas.layers import ONES
@@ -22,6 +22,7 @@ from nas.schema import Count, SchemaError, Settings, Triple, dotted, validate
 
 SCHEMA = 1
 Total = Annotated[int, Field(ge=0, strict=True)]
+Index = Annotated[int, Field(ge=0, lt=1000, strict=True)]
 
 
 class Clip(Settings):
@@ -37,7 +38,7 @@ class Clip(Settings):
 
 
 class Pool(Settings):
-    """A max pooling."""
+    """A max pooling, padded so that stride 1 keeps the size of odd kernels (even ones are not padded)."""
 
     kernel: Triple = (1, 3, 3)
     stride: Triple = (1, 2, 2)
@@ -50,9 +51,34 @@ class Stem(Settings):
     width: Count = 64
     # the conv operator, from 3 channels to the width
     conv: Operator = OPERATORS.parse({"kind": "dense", "kernel": (3, 7, 7)})
+    # in place of the conv operator's own kernel, so that `conv` may be shared with the stages; null: its own
+    kernel: Triple | None = None
     stride: Triple = (1, 2, 2)
     # null: no pooling
     pool: Pool | None = Pool()
+
+    @property
+    def operator(self) -> Part:
+        """The conv operator with the stem's kernel; raises NasError where it has no single one."""
+        return self.conv.with_gene("kernel", self.kernel) if self.kernel else self.conv
+
+
+class Replacement(Settings):
+    """Another block in the place of some of a stage's blocks, as CT-Net's among those of a ResNet."""
+
+    # which: none, odd (every second, from the one after the first), rest (all but the first), all, or [1, 3] from 0
+    at: Literal["none", "odd", "rest", "all"] | Annotated[tuple[Index, ...], Field(min_length=1)]
+    # the block that stands there
+    block: Block
+
+    def indices(self, depth: int) -> range | tuple[int, ...]:
+        """The numbers of the replaced blocks of a stage.
+
+        >>> [list(Replacement(at=at, block={"kind": "simple"}).indices(4)) for at in ("odd", "rest", (0, 3))]
+        [[1, 3], [1, 2, 3], [0, 3]]
+        """
+        named = {"none": range(0), "odd": range(1, depth, 2), "rest": range(1, depth), "all": range(depth)}
+        return named[self.at] if isinstance(self.at, str) else self.at
 
 
 class Stage(Settings):
@@ -64,15 +90,36 @@ class Stage(Settings):
     width: Count
     # stride of the first block (t, h, w)
     stride: Triple = ONES
+    # a max pooling in front of the first block; null: none
+    pool: Pool | None = None
     # every block of the stage
     block: Block
+    # another block in the place of some of them; null: none
+    replace: Replacement | None = None
+
+    @model_validator(mode="after")
+    def _inside(self) -> Stage:
+        beyond = [i for i in self.replace.indices(self.depth) if i >= self.depth] if self.replace else []
+        if beyond:
+            raise SchemaError(
+                f"block {beyond[0]} is outside of a stage of {self.depth}",
+                path=("replace", "at"),
+                fix=f"number the blocks from 0 to {self.depth - 1}, or write none, odd, rest or all",
+            )
+        return self
+
+    @cached_property
+    def blocks(self) -> tuple[Part, ...]:
+        """The block at each place."""
+        replaced = self.replace.indices(self.depth) if self.replace else ()
+        return tuple(self.replace.block if i in replaced else self.block for i in range(self.depth))
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.depth, self.width, self.stride, self.block))
+        return hash((self.depth, self.width, self.stride, self.pool, self.block, self.replace))
 
 
 class Deflation(Settings):
@@ -109,16 +156,30 @@ class Deflation(Settings):
         return self.keep
 
 
+class Head(Settings):
+    """What turns features into class scores: averages and a linear classifier, with a place for dropout."""
+
+    # all (frames and positions, then classify), frames (classify each frame, average the scores: a 2D backbone), or
+    # a window [2, 7, 7] (classify each window, average the scores: I3D). The window is cut to the input's size, and
+    # to one frame in a network whose layers are all deflated.
+    average: Literal["all", "frames"] | Triple = "all"
+
+
 class Exact(Settings):
     """Exact integers that the network must give at one clip; a test holds them."""
 
     frames: Count
     size: Count
-    conv_macs: Total
-    linear_macs: Total
-    weights: Total
-    params: Total
-    interactions: Total
+    # at another number of classes than the file's; null: the file's
+    classes: Count | None = None
+    # of convolutions and linear layers together
+    macs: Total | None = None
+    conv_macs: Total | None = None
+    linear_macs: Total | None = None
+    weights: Total | None = None
+    params: Total | None = None
+    interactions: Total | None = None
+    norm_elements: Total | None = None
 
 
 class Published(Settings):
@@ -133,10 +194,17 @@ class Published(Settings):
     # percent
     top1: float | None = None
     top5: float | None = None
-    # 10^9 multiply-accumulates for one clip, as printed
+    # cost of one clip, as printed
     gflops: float | None = None
+    # what the paper's GFLOPs count: macs, or ct-net (macs, 2 per norm element, 65 per output of the last pooling)
+    counted: Literal["macs", "ct-net"] = "macs"
+    # 10^6 trainable parameters
     mparams: float | None = None
+    # 10^6 weights of convolutions and linear layers (the CSN paper's "params")
+    mweights: float | None = None
     ginteractions: float | None = None
+    # false where the printed costs are not those of the network as described: no figure to tune to
+    reproducible: StrictBool = True
     pretrained: str = ""
     note: str = ""
 
@@ -155,6 +223,7 @@ class Genotype(Settings):
     stem: Stem = Stem()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     deflation: Deflation = Deflation()
+    head: Head = Head()
     # facts: what the network must cost exactly, and what was printed about it
     exact: tuple[Exact, ...] = ()
     published: tuple[Published, ...] = ()
@@ -180,7 +249,7 @@ def _assembled(tree: Any, section: Callable[[str, Any], Any], stage: Callable[[A
     if not isinstance(tree, FrozenMap):
         raise SchemaError("a genotype is a map", fix=f"its keys are {' '.join(Genotype.model_fields)}")
     sections = {}
-    for key, value in _upgraded(tree):
+    for key, value in _in_channels(_upgraded(tree)):
         if key not in Genotype.model_fields:
             raise SchemaError(f"the key '{key}' is unknown", path=(key,), fix=nearest(key, Genotype.model_fields))
         sections[key] = _stages(value, stage) if key == "stages" else section(key, value)
@@ -208,7 +277,8 @@ def located(make: Callable[[], Any], item: strict_yaml.Item, name: str) -> Any:
 def to_plain(genotype: Genotype) -> dict[str, Any]:
     """The canonical form: plain data in a fixed order with every default (facts only where there are some)."""
     written = plain(genotype)
-    written["published"] = [{k: v for k, v in fact.items() if v not in (None, "")} for fact in written["published"]]
+    for facts in ("exact", "published"):
+        written[facts] = [{k: v for k, v in fact.items() if v not in (None, "")} for fact in written[facts]]
     return {key: value for key, value in written.items() if value or key not in OPTIONAL}
 
 
@@ -244,8 +314,40 @@ def _section(key: str, value: Any) -> Any:
 
 _known_stage = lru_cache(maxsize=1 << 16)(_stage)
 _known_section = lru_cache(maxsize=1 << 12)(_section)
-_SECTIONS = {"input": Clip, "stem": Stem, "deflation": Deflation}
+_SECTIONS = {"input": Clip, "stem": Stem, "deflation": Deflation, "head": Head}
 _PROBE = {"depth": 1, "width": 1, "block": {"kind": "simple"}}
+
+IN_UNITS = ("width", "group_width")  # what `unit` multiplies
+
+
+def _in_channels(tree: FrozenMap) -> FrozenMap:
+    """The tree without its `unit`: every width of stem and stages, and every group width, multiplied by it."""
+    sections = dict(tree)
+    unit = sections.pop("unit", 1)
+    if unit == 1 and unit is not True:
+        return FrozenMap(sections.items())
+    try:
+        validate(Unit, {"unit": unit})
+    except SchemaError as error:
+        raise error from None
+    return FrozenMap((k, _times(v, unit) if k in ("stem", "stages") else v) for k, v in sections.items())
+
+
+class Unit(Settings):
+    """The width that all others are multiples of."""
+
+    unit: Count = 1
+
+
+@lru_cache(maxsize=1 << 14)
+def _times(value: Any, unit: int) -> Any:
+    if isinstance(value, FrozenMap):
+        return FrozenMap(
+            (key, inner * unit if key in IN_UNITS and type(inner) is int else _times(inner, unit))
+            for key, inner in value
+        )
+    return tuple(_times(inner, unit) for inner in value) if isinstance(value, tuple) else value
+
 
 # {from version: function from a tree of that version to one of the next}
 UPGRADES: dict[int, Callable[[FrozenMap], FrozenMap]] = {}

@@ -8,11 +8,32 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from itertools import islice
 
-from nas.blocks.registry import BLOCKS, Part, Place
+from nas import genotype as genotypes
+from nas.blocks.registry import Part, Place
 from nas.errors import NasError
 from nas.genotype import Genotype, Stage, Stem
-from nas.layers import ONES, Act, Conv, Linear, Mean, Node, Norm, Pool, Residual, Seq, seq
+from nas.layers import (
+    ONES,
+    Act,
+    AvgPool,
+    Concat,
+    Conv,
+    Dropout,
+    Linear,
+    Mean,
+    Node,
+    Norm,
+    Opaque,
+    Pool,
+    Residual,
+    Seq,
+    Sum,
+    Triple,
+    last,
+    seq,
+)
 from nas.schema import SchemaError
 
 Flat = tuple[bool, ...]
@@ -44,7 +65,7 @@ def network(genotype: Genotype) -> Seq:
     return seq(
         stem=stem.tree,
         stages=Seq(tuple((str(number), stage.tree) for number, stage in enumerate(stages))),
-        head=head(c_out, genotype.classes),
+        head=head_piece(genotype, c_out).tree,
     )
 
 
@@ -54,9 +75,11 @@ def key(genotype: Genotype) -> str:
     A hash of the tree (16 hexadecimal digits), in which fields at their default, names, and borders between
     stages do not count.
     """
-    blocks = [block.digest for piece in pieces(genotype) for block in piece.parts or (piece,)]
+    trees = pieces(genotype)
+    blocks = [block.digest for piece in trees for block in piece.parts or (piece,)]
     clip = f"{genotype.input.frames}x{genotype.input.size}"
-    return sha256(",".join([clip, *blocks, str(genotype.classes)]).encode()).hexdigest()[:16]
+    heads = [] if genotype.head.average == "all" else [head_piece(genotype, trees[-1].c_out).digest]
+    return sha256(",".join([clip, *blocks, *heads, str(genotype.classes)]).encode()).hexdigest()[:16]
 
 
 def pieces(genotype: Genotype) -> list[Piece]:
@@ -71,7 +94,7 @@ def pieces(genotype: Genotype) -> list[Piece]:
 
 def flat_layers(genotype: Genotype) -> list[Flat]:
     """For the stem and each stage, which of its spatiotemporal layers lose their temporal extent."""
-    counts = [genotype.stem.conv.layers, *(stage.depth * stage.block.layers for stage in genotype.stages)]
+    counts = [genotype.stem.conv.layers, *(sum(part.layers for part in stage.blocks) for stage in genotype.stages)]
     total = sum(counts)
     try:
         kept = genotype.deflation.count(total)
@@ -87,14 +110,18 @@ def flat_layers(genotype: Genotype) -> list[Flat]:
 
 @lru_cache(maxsize=1 << 16)
 def stage_piece(stage: Stage, c_in: int, flat: Flat) -> Piece:
-    """The blocks of a stage, named by their number."""
-    slots = BLOCKS.specs[stage.block.kind].layers
-    parts, stride = [], stage.stride
-    for number in range(stage.depth):
-        own = flat[number * slots : (number + 1) * slots] or (False,) * slots
-        parts.append(block_piece(stage.block, Place(c_in, stage.width, stride, own)))
+    """The blocks of a stage, named by their number, behind its pooling (`pool`) if it has one."""
+    parts, stride, layers = [], stage.stride, iter(flat)
+    names = [str(number) for number in range(stage.depth)]
+    if stage.pool:
+        parts.append(pool_piece(stage.pool, c_in))
+        names.insert(0, "pool")
+    for part in stage.blocks:
+        own = tuple(islice(layers, part.layers)) or (False,) * part.spec.layers
+        where = () if part is stage.block else ("replace",)
+        parts.append(_located(where, block_piece, part, Place(c_in, stage.width, stride, own)))
         c_in, stride = parts[-1].c_out, ONES
-    tree = Seq(tuple((str(number), part.tree) for number, part in enumerate(parts)))
+    tree = Seq(tuple((name, part.tree) for name, part in zip(names, parts, strict=True)))
     return Piece(tree, c_in, tuple(parts))
 
 
@@ -102,33 +129,61 @@ def stage_piece(stage: Stage, c_in: int, flat: Flat) -> Piece:
 def block_piece(part: Part, place: Place) -> Piece:
     """One block at its place."""
     tree = part(place)
+    if not isinstance(tree, Node):
+        from nas.opaque import wrapped
+
+        tree = wrapped(part, place)
     return Piece(tree, out_channels(tree, place.c_in))
+
+
+@lru_cache(maxsize=1 << 12)
+def pool_piece(pool: genotypes.Pool, c_in: int) -> Piece:
+    """The pooling in front of a stage."""
+    return Piece(Pool(pool.kernel, pool.stride), c_in)
 
 
 @lru_cache(maxsize=1 << 12)
 def stem_piece(stem: Stem, flat: Flat) -> Piece:
     """The stem's convolution, norm, ReLU, and pooling if it has one."""
-    conv = stem.conv(3, stem.width, stem.stride, any(flat))
-    children = {"conv": conv, "norm": Norm(stem.width), "act": Act()}
+    conv = stem.operator(3, stem.width, stem.stride, any(flat))
+    children = {"conv": conv}
+    if isinstance(last(conv), Conv):
+        children |= {"norm": Norm(stem.width), "act": Act()}
     if stem.pool:
         children["pool"] = Pool(stem.pool.kernel, stem.pool.stride)
     return Piece(seq(**children), stem.width)
 
 
-def head(c_in: int, classes: int) -> Seq:
-    """The global average and the classifier."""
-    return seq(pool=Mean(), fc=Linear(c_in, classes))
+def head_piece(genotype: Genotype, c_in: int) -> Piece:
+    """The averages and the classifier; see `genotype.Head`."""
+    average = genotype.head.average
+    if isinstance(average, tuple) and all(all(flat) for flat in flat_layers(genotype)):
+        average = (1, *average[1:])
+    return _head(average, c_in, genotype.classes)
+
+
+@lru_cache(maxsize=1 << 12)
+def _head(average: str | Triple, c_in: int, classes: int) -> Piece:
+    scores = {"drop": Dropout(), "fc": Linear(c_in, classes)}
+    if average == "all":
+        return Piece(seq(pool=Mean(), **scores), classes)
+    pool = Mean("hw") if average == "frames" else AvgPool(average)
+    return Piece(seq(pool=pool, **scores, average=Mean()), classes)
 
 
 def out_channels(node: Node, c_in: int) -> int:
     """The channels that leave a tree which `c_in` channels enter."""
-    if isinstance(node, Conv | Linear):
+    if isinstance(node, Conv | Linear | Opaque):
         return node.c_out
     if isinstance(node, Seq):
         for _, child in node.children:
             c_in = out_channels(child, c_in)
         return c_in
-    return out_channels(node.body, c_in) if isinstance(node, Residual) else c_in
+    if isinstance(node, Residual):
+        return out_channels(node.body, c_in)
+    if isinstance(node, Concat):
+        return sum(out_channels(branch, c_in) for _, branch in node.branches)
+    return out_channels(node.branches[0][1], c_in) if isinstance(node, Sum) else c_in
 
 
 @lru_cache(maxsize=1 << 12)

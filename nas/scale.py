@@ -1,24 +1,24 @@
 """A smaller copy of a genotype for proxy training: narrower, shallower, at a smaller clip.
 
 The design choices stay: the block, the operator (depthwise stays depthwise), the number of groups wherever it
-divides the new width, the share of layers that are 3D. What could not stay is told in notes, never hidden.
+divides the new width, the number of axes of a tensor operator, the share of layers that are 3D. What could not stay
+is told in notes, never hidden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import itertools
+from collections.abc import Iterator
+from math import prod
 
-from pydantic import BaseModel
-
-from nas.blocks.registry import Part
+from nas.blocks.registry import changed, found
 from nas.errors import NasError
-from nas.genotype import Clip, Deflation, Genotype, Stage
-from nas.layers import Conv, leaves
+from nas.genotype import Clip, Deflation, Genotype, Replacement, Stage
 from nas.network import flat_layers, stage_piece, stem_piece
 
 MULTIPLE = 8  # scaled widths are multiples of this
 GROUP_GENES = ("pointwise_groups", "group_width", "groups")
+Sizes = tuple[int | str, ...]
 
 
 def scale(
@@ -35,14 +35,12 @@ def scale(
     and rounded half up (at least 1). Raises NasError where the genotype describes no network.
     """
     stem = genotype.stem.model_copy(update={"width": _narrowed(genotype.stem.width, width)})
-    c_in, small_in, stages, notes = genotype.stem.width, stem_piece(stem, ()).c_out, [], []
+    c_in, stages, notes = stem_piece(stem, ()).c_out, [], []
     for number, stage in enumerate(genotype.stages):
-        small = _buildable(_shrunk(stage, width, depth), small_in)
-        before, after = _groups(stage, c_in), _groups(small, small_in)
-        if before != after:
-            notes.append(f"stages.{number}: {before} groups became {after} at width {small.width}")
+        small = _buildable(_shrunk(stage, width, depth), c_in)
+        notes += [f"stages.{number}: {change}" for change in _changes(stage, small)]
         stages.append(small)
-        c_in, small_in = stage_piece(stage, c_in, ()).c_out, stage_piece(small, small_in, ()).c_out
+        c_in = stage_piece(small, c_in, ()).c_out
     smaller = genotype.model_copy(
         update={
             "stem": stem,
@@ -57,10 +55,11 @@ def scale(
 
 
 def _shrunk(stage: Stage, width: float, depth: float) -> Stage:
-    narrow = _narrowed(stage.width, width)
-    block = _with_gene(stage.block, "group_width", lambda value: max(1, value * narrow // stage.width))
-    fewer = max(1, int(stage.depth * depth + 0.5))
-    return stage.model_copy(update={"width": narrow, "depth": fewer, "block": block})
+    narrow, fewer = _narrowed(stage.width, width), max(1, int(stage.depth * depth + 0.5))
+    small = changed(stage, "group_width", lambda value: max(1, value * narrow // stage.width))
+    small = changed(small, "sizes", lambda sizes: _divided(sizes, stage.width, narrow))
+    replace = _kept(small.replace, stage.depth, fewer)
+    return small.model_copy(update={"width": narrow, "depth": fewer, "replace": replace})
 
 
 def _narrowed(width: int, factor: float) -> int:
@@ -69,16 +68,41 @@ def _narrowed(width: int, factor: float) -> int:
     return max(MULTIPLE, int(width * factor / MULTIPLE + 0.5) * MULTIPLE)
 
 
-def _buildable(stage: Stage, c_in: int) -> Stage:
-    """The stage with the largest numbers of groups, at most those it has, that its channels allow.
+def _kept(replace: Replacement | None, before: int, after: int) -> Replacement | None:
+    """Which blocks of a shallower stage are replaced: where some were, at least its last one."""
+    if replace is None or not list(replace.indices(before)):
+        return replace
+    inside = tuple(i for i in replace.indices(after) if i < after)
+    if inside and isinstance(replace.at, str):
+        return replace
+    return replace.model_copy(update={"at": inside or (after - 1,)})
 
-    Raises NasError where none does.
-    """
+
+def _divided(sizes: Sizes, width: int, narrow: int) -> Sizes:
+    """Given sizes of axes at the new width: the largest is divided, or becomes the rest, so that the product fits."""
+    known = [size for size in sizes if isinstance(size, int)]
+    if "rest" in sizes or not known or width == narrow:
+        return sizes
+    small = list(sizes)
+    while prod(_numbers(small)) * width > prod(known) * narrow:
+        largest = max(_numbers(small))
+        small[small.index(largest)] = _divisors(largest)[1]
+    if prod(_numbers(small)) * width != prod(known) * narrow:
+        small[small.index(max(_numbers(small)))] = "rest"
+    return tuple(small)
+
+
+def _numbers(sizes: list[int | str]) -> list[int]:
+    return [size for size in sizes if isinstance(size, int)]
+
+
+def _buildable(stage: Stage, c_in: int) -> Stage:
+    """The stage, or the nearest one (`_nearby`) that its channels allow; raises NasError where none does."""
     try:
         stage_piece(stage, c_in, ())
         return stage
     except NasError as error:
-        for candidate in _fewer_groups(stage):
+        for candidate in _nearby(stage):
             try:
                 stage_piece(candidate, c_in, ())
                 return candidate
@@ -87,14 +111,27 @@ def _buildable(stage: Stage, c_in: int) -> Stage:
         raise error
 
 
-def _fewer_groups(stage: Stage) -> Iterator[Stage]:
-    """The stage with every group gene cut down to a divisor of it that is at most some limit, largest first."""
-    genes = [value for name in GROUP_GENES for value in _genes(stage.block, name)]
-    for limit in sorted({d for value in genes for d in _divisors(value)}, reverse=True):
-        block = stage.block
+def _nearby(stage: Stage) -> Iterator[Stage]:
+    """Stages with fewer groups, smaller given sizes, smaller reductions and fewer axes, little changes first."""
+    limits = [
+        sorted({d for name in names for value in found(stage, name) for d in _divisors(value)}, reverse=True) or [1]
+        for names in (("dims",), ("reduction",), GROUP_GENES)
+    ]
+    largest = max((s for sizes in found(stage, "sizes") for s in sizes if isinstance(s, int)), default=1)
+    for axes, size, reduction, groups in itertools.product(
+        range(max(limits[0]), 0, -1), _divisors(largest), limits[1], limits[2]
+    ):
+        one = changed(stage, "dims", lambda value, most=axes: min(value, most))
+        one = changed(one, "sizes", lambda sizes, most=size: tuple(_cut(s, most) for s in sizes))
+        one = changed(one, "reduction", lambda value, most=reduction: _cut(value, most))
         for name in GROUP_GENES:
-            block = _with_gene(block, name, lambda value, limit=limit: max(d for d in _divisors(value) if d <= limit))
-        yield stage.model_copy(update={"block": block})
+            one = changed(one, name, lambda value, most=groups: _cut(value, most))
+        yield one
+
+
+def _cut(value: int | str, most: int) -> int | str:
+    """The largest divisor of a number that is at most `most`; words stay."""
+    return max(d for d in _divisors(value) if d <= most) if isinstance(value, int) else value
 
 
 def _same_share(genotype: Genotype, smaller: Genotype) -> Deflation:
@@ -111,50 +148,31 @@ def _layers(genotype: Genotype) -> int:
     return sum(map(len, flat_layers(everything)))
 
 
-def _groups(stage: Stage, c_in: int) -> str:
-    """The numbers of groups of a block's grouped convolutions, such as `8` or `4/32`; depthwise by name."""
-    tree = stage_piece(stage, c_in, ()).parts[-1].tree
-    convs = [leaf for leaf in leaves(tree) if isinstance(leaf, Conv) and leaf.groups > 1]
-    told = ["depthwise" if _is_always_depthwise(stage, conv) else str(conv.groups) for conv in convs]
-    return "/".join(dict.fromkeys(told)) or "no"
+def _changes(stage: Stage, small: Stage) -> list[str]:
+    """What is not simply smaller: numbers of groups and axes, sizes of axes, reductions, replaced blocks."""
+    told = []
+    for name, what in (("groups", "groups"), ("pointwise_groups", "groups"), ("dims", "axes"), ("sizes", "sizes")):
+        told += _differences(what, found(stage, name), found(small, name))
+    widths = [(stage.width // w, small.width // v) for w, v in _pairs(stage, small, "group_width")]
+    told += _differences("groups", (a for a, _ in widths), (b for _, b in widths))
+    told += _differences("as reduction", found(stage, "reduction"), found(small, "reduction"))
+    if stage.replace and isinstance(small.replace.at, tuple) and stage.replace.at != small.replace.at:
+        told.append(f"replaced blocks {_written(stage.replace.at)} became {_written(small.replace.at)}")
+    return [f"{change} at width {small.width}" for change in dict.fromkeys(told)]
 
 
-def _is_always_depthwise(stage: Stage, conv: Conv) -> bool:
-    """Depthwise by its operator, whatever the width; not by a number of groups that happens to be the width."""
-    return conv.groups == conv.c_in and not any(list(_genes(stage.block, name)) for name in ("groups", "group_width"))
+def _pairs(stage: Stage, small: Stage, name: str) -> list[tuple[int, int]]:
+    return list(zip(found(stage, name), found(small, name), strict=True))
+
+
+def _differences(what: str, before: Iterator, after: Iterator) -> list[str]:
+    pairs = zip(before, after, strict=True)
+    return [f"{_written(old)} {what} became {_written(new)}" for old, new in pairs if old != new]
+
+
+def _written(value) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
 def _divisors(number: int) -> list[int]:
     return [d for d in range(number, 0, -1) if number % d == 0]
-
-
-def _genes(value: Any, name: str) -> Iterator[int]:
-    """Every gene called `name` at or below a part, where it is set."""
-    for key, inner in _fields(value):
-        if key == name and inner is not None:
-            yield inner
-        else:
-            yield from _genes(inner, name)
-
-
-def _with_gene(value: Any, name: str, change: Callable[[int], int]) -> Any:
-    """The same part with every gene called `name`, where it is set, changed."""
-
-    def new(key: str, inner: Any) -> Any:
-        return change(inner) if key == name and inner is not None else _with_gene(inner, name, change)
-
-    if isinstance(value, Part):
-        return Part(value.family, value.kind, tuple((key, new(key, inner)) for key, inner in value.genes))
-    if isinstance(value, BaseModel):
-        return value.model_copy(update={key: new(key, inner) for key, inner in _fields(value)})
-    if isinstance(value, tuple):
-        return tuple(_with_gene(inner, name, change) for inner in value)
-    return value
-
-
-def _fields(value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, Part):
-        return list(value.genes)
-    if isinstance(value, BaseModel):
-        return [(key, getattr(value, key)) for key in type(value).model_fields]
-    return [("", inner) for inner in value] if isinstance(value, tuple) else []

@@ -6,7 +6,7 @@ pydantic checks; this file turns its findings into the project's one-line errors
 from __future__ import annotations
 
 import types
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,13 @@ class Settings(BaseModel):
     """Base of checked sections: unknown keys are errors, values never change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    def model_copy(self, **how: Any) -> Self:
+        """A copy whose cached properties are worked out anew (pydantic's own would keep those of the original)."""
+        copied = super().model_copy(**how)
+        for name in set(copied.__dict__) - set(type(self).model_fields):
+            del copied.__dict__[name]
+        return copied
 
 
 Model = TypeVar("Model", bound=BaseModel)

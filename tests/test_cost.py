@@ -20,8 +20,8 @@ def test_figure_1_of_the_csn_paper(groups, interactions):
     assert fold(Conv(4, 4, (3, 3, 3), groups=groups), (4, 1, 1, 1)).cost[4] == interactions
 
 
-def test_both_folds_know_all_leaves():
-    assert set(cost.RULES) == set(build.RULES) == set(layers.LEAVES)
+def test_both_folds_know_every_node():
+    assert set(cost.RULES) == set(build.RULES) == {*layers.LEAVES, *layers.JOINS}
 
 
 @pytest.mark.parametrize("path", SPACES)

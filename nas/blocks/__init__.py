@@ -3,7 +3,10 @@
 Importing this package registers the built-in families; a new one is a file here and a line below.
 """
 
-from nas.blocks import conv, resnet
-from nas.blocks.registry import BLOCKS, OPERATORS, Part, Place, block, operator
+from nas.blocks import conv, excitation, inception, resnet, sev, tensor
+from nas.blocks.registry import BLOCKS, EXCITATIONS, OPERATORS, Part, Place, block, operator
 
-__all__ = ["BLOCKS", "OPERATORS", "Part", "Place", "block", "conv", "operator", "resnet"]
+__all__ = [
+    "BLOCKS", "EXCITATIONS", "OPERATORS", "Part", "Place", "block", "conv", "excitation", "inception", "operator",
+    "resnet", "sev", "tensor",
+]  # fmt: skip

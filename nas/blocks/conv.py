@@ -8,7 +8,7 @@ operator has temporal kernel size 1 and keeps its temporal stride.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
@@ -65,18 +65,25 @@ def separated(
 
 @operator("factorised")
 def factorised(
-    c_in: int, c_out: int, stride: Triple, flat: bool, *, kernel: Triple = CUBE, relu: StrictBool = True
+    c_in: int,
+    c_out: int,
+    stride: Triple,
+    flat: bool,
+    *,
+    kernel: Triple = CUBE,
+    relu: StrictBool = True,
+    first: Literal["spatial", "temporal"] = "spatial",
 ) -> Node:
-    """A 1 x h x w convolution, then a t x 1 x 1 one (R(2+1)D without its widened middle, S3D).
+    """A 1 x h x w convolution, then a t x 1 x 1 one (R(2+1)D without its widened middle, S3D), or in the other order.
 
-    Deflated, only the spatial convolution is left, as in S3D.
+    The first takes `c_in` to `c_out` channels. Deflated, only the spatial convolution is left, as in S3D.
     """
     t, h, w = kernel
     if flat or t == 1:
         return Conv(c_in, c_out, (1, h, w), stride)
-    spatial = Conv(c_in, c_out, (1, h, w), (1, *stride[1:]))
-    temporal = Conv(c_out, c_out, (t, 1, 1), (stride[0], 1, 1))
-    return _chain([("spatial", spatial), ("temporal", temporal)], relu=relu)
+    steps = [("spatial", (1, h, w), (1, *stride[1:])), ("temporal", (t, 1, 1), (stride[0], 1, 1))]
+    (one, *before), (two, *after) = steps if first == "spatial" else reversed(steps)
+    return _chain([(one, Conv(c_in, c_out, *before)), (two, Conv(c_out, c_out, *after))], relu=relu)
 
 
 class Step(Settings):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, InstanceOf, create_model
@@ -22,7 +22,10 @@ from nas.schema import SchemaError, Settings, validate
 
 @dataclass(frozen=True)
 class Place:
-    """Where a block stands: input channels, the stage's width, its stride, and which of its layers are 2D."""
+    """Where a block stands: input channels, the stage's width, its stride, and which of its layers are 2D.
+
+    The flags are as many as the block kind's `layers`.
+    """
 
     c_in: int
     width: int
@@ -34,18 +37,35 @@ class Place:
 class Part:
     """A registered function with all its genes: `{kind: bottleneck, conv: ..., expansion: 4}`."""
 
-    family: str  # "block" or "operator"
+    family: str  # "block", "operator" or "excitation"
     kind: str
     genes: tuple[tuple[str, Any], ...]
 
-    def __call__(self, *where, **context) -> Node:
-        """The tree of this part at a place."""
-        return REGISTRIES[self.family].specs[self.kind].function(*where, **dict(self.genes), **context)
+    @property
+    def spec(self) -> Spec:
+        """The registered kind."""
+        return REGISTRIES[self.family].specs[self.kind]
+
+    def __call__(self, *where) -> Any:
+        """What the function makes of a place and these genes: a tree (a module, from an opaque block)."""
+        return self.spec.function(*where, **dict(self.genes))
 
     @cached_property
     def layers(self) -> int:
         """How many spatiotemporal layers it has: its declared number, or 0 when no kernel extends in time."""
-        return REGISTRIES[self.family].specs[self.kind].layers if _extends_in_time(self) else 0
+        return self.spec.layers if _extends_in_time(self) else 0
+
+    def with_gene(self, name: str, value: Any) -> Part:
+        """The same part with another value of one gene; raises SchemaError where the kind has no such gene."""
+        if name not in self.spec.genes.model_fields:
+            raise SchemaError(
+                f"the {self.family} kind '{self.kind}' has no {name}", fix=nearest(name, self.spec.genes.model_fields)
+            )
+        return Part(self.family, self.kind, tuple((gene, value if gene == name else old) for gene, old in self.genes))
+
+    def changed(self, name: str, change: Callable[[Any], Any]) -> Part:
+        """The same part with every gene called `name`, at any depth and where it is set, changed."""
+        return changed(self, name, change)
 
     def plain(self) -> dict[str, Any]:
         """As written in YAML, with every default."""
@@ -76,7 +96,7 @@ class Registry:
         self.specs: dict[str, Spec] = {}
 
     def register(self, kind: str, *, layers: int = 1):
-        """Decorator: make `kind` known to spaces and genotypes."""
+        """Decorator: make `kind` known to spaces and genotypes; `layers` of its layers are spatiotemporal."""
 
         def add(function: Callable[..., Node]) -> Callable[..., Node]:
             self.specs[kind] = Spec(function, _schema_of(kind, function), layers)
@@ -86,12 +106,12 @@ class Registry:
 
     def parse(self, value: Any) -> Part:
         """A `{kind: ..., genes}` map as a Part; raises SchemaError."""
-        if isinstance(value, Part):
+        if isinstance(value, Part) and value.family == self.family:
             return value
         if not isinstance(value, dict) or "kind" not in value:
             raise SchemaError(f"{value} is no {self.family}", fix=f"write {{kind: ...}}. {nearest('', self.specs)}")
         kind = value["kind"]
-        if not isinstance(kind, str) or kind not in self.specs:
+        if not isinstance(kind, str) or not self.knows(kind):
             raise SchemaError(
                 f"the {self.family} kind '{kind}' is unknown", path=("kind",), fix=nearest(kind, self.specs)
             )
@@ -99,13 +119,29 @@ class Registry:
         genes = validate(model, {name: gene for name, gene in value.items() if name != "kind"})
         return Part(self.family, kind, tuple((name, getattr(genes, name)) for name in model.model_fields))
 
+    def knows(self, kind: str) -> bool:
+        """Whether the kind is registered; installed packages are asked before the answer is no."""
+        if kind not in self.specs:
+            load_entry_points()
+        return kind in self.specs
 
-BLOCKS, OPERATORS = Registry("block"), Registry("operator")
-REGISTRIES = {registry.family: registry for registry in (BLOCKS, OPERATORS)}
-block, operator = BLOCKS.register, OPERATORS.register
+
+@cache
+def load_entry_points() -> None:
+    """Import what installed packages name under the entry point group `nas.blocks`, once."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group="nas.blocks"):
+        entry.load()
+
+
+BLOCKS, OPERATORS, EXCITATIONS = Registry("block"), Registry("operator"), Registry("excitation")
+REGISTRIES = {registry.family: registry for registry in (BLOCKS, OPERATORS, EXCITATIONS)}
+block, operator, excitation = BLOCKS.register, OPERATORS.register, EXCITATIONS.register
 
 Block = Annotated[InstanceOf[Part], BeforeValidator(BLOCKS.parse)]
 Operator = Annotated[InstanceOf[Part], BeforeValidator(OPERATORS.parse)]
+Excitation = Annotated[InstanceOf[Part], BeforeValidator(EXCITATIONS.parse)]
 
 
 def plain(value: Any) -> Any:
@@ -119,6 +155,39 @@ def plain(value: Any) -> Any:
     return value
 
 
+def changed(value: Any, name: str, change: Callable[[Any], Any]) -> Any:
+    """A part, settings or tuple with every gene called `name`, at any depth and where it is set, changed."""
+
+    def new(key: str, inner: Any) -> Any:
+        return change(inner) if key == name and inner is not None else changed(inner, name, change)
+
+    if isinstance(value, Part):
+        return Part(value.family, value.kind, tuple((key, new(key, inner)) for key, inner in value.genes))
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={key: new(key, inner) for key, inner in fields(value)})
+    if isinstance(value, tuple):
+        return tuple(changed(inner, name, change) for inner in value)
+    return value
+
+
+def found(value: Any, name: str) -> Iterator[Any]:
+    """Every gene called `name` at or below a part, settings or tuple, where it is set."""
+    for key, inner in fields(value):
+        if key == name and inner is not None:
+            yield inner
+        else:
+            yield from found(inner, name)
+
+
+def fields(value: Any) -> list[tuple[str, Any]]:
+    """Names and values directly inside a part, settings or tuple (whose items have no name)."""
+    if isinstance(value, Part):
+        return list(value.genes)
+    if isinstance(value, BaseModel):
+        return [(key, getattr(value, key)) for key in type(value).model_fields]
+    return [("", inner) for inner in value] if isinstance(value, tuple) else []
+
+
 def _schema_of(kind: str, function: Callable[..., Node]) -> type[BaseModel]:
     hints = typing.get_type_hints(function, include_extras=True)
     genes = {
@@ -129,9 +198,6 @@ def _schema_of(kind: str, function: Callable[..., Node]) -> type[BaseModel]:
     return create_model(kind, __base__=Settings, **genes)
 
 
-def _extends_in_time(value: Any) -> bool:
-    if isinstance(value, Part):
-        return any(gene[0] > 1 if name == "kernel" else _extends_in_time(gene) for name, gene in value.genes)
-    if isinstance(value, BaseModel):
-        return getattr(value, "kernel", (1,))[0] > 1
-    return isinstance(value, tuple) and any(_extends_in_time(item) for item in value)
+def _extends_in_time(part: Part) -> bool:
+    single, several = found(part, "kernel"), found(part, "kernels")
+    return any(kernel[0] > 1 for kernel in (*single, *(kernel for kernels in several for kernel in kernels)))
