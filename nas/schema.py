@@ -81,6 +81,8 @@ def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
     if found["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1])
         return SchemaError(f"the key '{path[-1]}' is unknown", path=path, fix=nearest(path[-1], owner.model_fields))
+    if found["type"] == "missing" and isinstance(path[-1], int):
+        return SchemaError(f"{_written(found['input'])} is too short: value {path[-1] + 1} is missing", path=path[:-1])
     if found["type"] == "missing":
         return SchemaError(f"the key '{path[-1]}' is missing", path=path[:-1], fix=f"add {path[-1]}: ...")
     if found["type"] == "tuple_type":

@@ -65,7 +65,7 @@ def _module(at: Place, convs: list[Conv], excitation) -> Node:
     if not _changes(at):
         return Residual(main, act=None)
     other = at.width - at.c_in
-    pool = [("pool", AvgPool(at.stride, at.stride))] if at.stride != ONES else []
+    pool = [("pool", AvgPool(deflate(at.stride, at.flat[0]), at.stride))] if at.stride != ONES else []
     identity = Seq((*pool, ("conv", Conv(at.c_in, other)), ("norm", Norm(other))))
     return branches(Concat, main=main, identity=identity)
 

@@ -11,6 +11,7 @@ another one needs another order; what stands between does not mind (norm, ReLU, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from math import prod
 from typing import Annotated, Literal
@@ -48,15 +49,17 @@ def tensor(
     `all` for an operation over all channels, outside of the grid. `kernels` is one t x h x w for all axes or one for
     each. An operation is, by `connection`, parallel: 1 x h x w plus t x 1 x 1, each with norm and ReLU, on the same
     input; serial: one after the other; coupled: t x h x w at once. `pointwise` puts a dense 1x1x1 between operations.
-    Where the number of channels changes, a dense 1x1x1 comes first, at the input's resolution.
+    Where the number of channels changes, the first operation does it if it is over all channels; else a dense 1x1x1
+    comes first, at the input's resolution.
     """
     axes = axis_sizes(c_out, dims, sizes)
     shapes = [deflate(kernel, flat) for kernel in _one_each(kernels, len(axes))]
     plan = _Plan(c_out, axes, pointwise)
-    if c_in != c_out:
+    if c_in != c_out and axes[0] != c_out:
         plan.add(("pointwise0", Conv(c_in, c_out)), *_norm_act("pointwise0", c_out))
+        c_in = c_out
     for axis, operation in enumerate(_operations(shapes, stride, connection)):
-        plan.operate(axis, operation, connection, excitation)
+        plan.operate(axis, c_in if axis == 0 else c_out, operation, connection, excitation)
     return plan.tree()
 
 
@@ -126,6 +129,7 @@ class _Plan:
     def operate(
         self,
         axis: int,
+        c_in: int,
         operation: list[tuple[Triple, Triple]],
         connection: str,
         excitation: Part | None,
@@ -138,7 +142,9 @@ class _Plan:
         self._shuffle(wanted, f"shuffle{axis}")
         size = self.axes[axis]
         gates = excitation(self.c, size) if excitation else Gates()
-        convs = [Conv(self.c, self.c, kernel, stride, groups=self.c // size) for kernel, stride in operation]
+        convs = [Conv(c_in, self.c, kernel, stride, groups=self.c // size) for kernel, stride in operation]
+        if connection == "serial":
+            convs[1] = replace(convs[1], c_in=self.c)
         lay = self._parallel if connection == "parallel" else self._in_line
         lay(f"axis{axis + 1}", convs, gates, coupled=connection == "coupled")
         if gates.whole:

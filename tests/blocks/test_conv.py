@@ -38,6 +38,10 @@ class TestFactorised(OperatorCase):
     genes = {"kind": "factorised"}
 
 
+class TestTemporalFirst(OperatorCase):
+    genes = {"kind": "factorised", "first": "temporal"}
+
+
 class TestSteps(OperatorCase):
     genes = {
         "kind": "steps",
@@ -64,6 +68,12 @@ def test_factorised_strides_in_space_then_in_time():
     assert (spatial.kernel, spatial.stride, spatial.c_out) == ((1, 3, 3), (1, 2, 2), 32)
     assert (temporal.kernel, temporal.stride, temporal.c_in) == ((3, 1, 1), (2, 1, 1), 32)
     assert convs({"kind": "factorised"}, flat=True) == [Conv(16, 16, (1, 3, 3), (2, 2, 2))]
+
+
+def test_factorised_the_other_way_round_strides_in_time_first():
+    temporal, spatial = convs({"kind": "factorised", "first": "temporal"}, 16, 32)
+    assert (temporal.kernel, temporal.stride, temporal.c_in, temporal.c_out) == ((3, 1, 1), (2, 1, 1), 16, 32)
+    assert (spatial.kernel, spatial.stride, spatial.c_in) == ((1, 3, 3), (1, 2, 2), 32)
 
 
 def test_depthwise_changes_channels_by_a_pointwise_before_it():

@@ -37,6 +37,24 @@ class TestSimpleG(BlockCase):
     genes = {"kind": "simple", "conv": {"kind": "grouped", "groups": 4}}
 
 
+class TestCtBottleneck(BlockCase):
+    genes = {
+        "kind": "bottleneck",
+        "conv": {"kind": "tensor", "pointwise": True, "excitation": {"kind": "te", "reduction": 2}},
+    }
+    sees_whole_clip = True
+
+
+class TestBottleneckSe(BlockCase):
+    genes = {"kind": "bottleneck", "excitation": {"kind": "se"}}
+    sees_whole_clip = True
+
+
+class TestSimpleGating(BlockCase):
+    genes = {"kind": "simple", "excitation": {"kind": "gating"}}
+    sees_whole_clip = True
+
+
 def convs(part):
     return [leaf for leaf in leaves(part) if isinstance(leaf, Conv)]
 
