@@ -148,6 +148,15 @@ class WindowMean(nn.Module):
         return f"{self.kernel}, {self.stride}"
 
 
+class WindowMax(nn.MaxPool3d):
+    """Max pooling whose window is cut to the (padded) input's size, so that any clip passes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, t, h, w) -> (b, c, t', h', w')."""
+        sizes = zip(self.kernel_size, x.shape[2:], self.padding, strict=True)
+        return F.max_pool3d(x, tuple(min(k, n + 2 * p) for k, n, p in sizes), self.stride, self.padding)
+
+
 class ChannelShuffle(nn.Module):
     """Channels in a new order, in the memory format of channels_last_3d: one copy."""
 
@@ -167,16 +176,18 @@ class ChannelShuffle(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Draw all weights anew from torch's global generator."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv3d):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(layer, nn.BatchNorm3d):
-            nn.init.ones_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
+    """Draw all weights anew from torch's global generator; opaque blocks were initialised by their own code."""
+    for child in module.children():
+        if not getattr(child, "initialises_itself", False):
+            initialise(child)
+    if isinstance(module, nn.Conv3d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(module, nn.BatchNorm3d):
+        nn.init.ones_(module.weight)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01)
+        nn.init.zeros_(module.bias)
 
 
 def _named(children: tuple[tuple[str, Node], ...]) -> OrderedDict[str, nn.Module]:
@@ -202,7 +213,7 @@ RULES = {
     Conv: _conv,
     Norm: lambda node: nn.BatchNorm3d(node.channels),
     Act: lambda node: nn.ReLU(inplace=True),
-    Pool: lambda node: nn.MaxPool3d(node.kernel, node.stride, node.padding),
+    Pool: lambda node: WindowMax(node.kernel, node.stride, node.padding),
     AvgPool: lambda node: WindowMean(node.kernel, node.stride),
     Mean: lambda node: MeanOver(node.over),
     Linear: lambda node: ChannelLinear(node.c_in, node.c_out),

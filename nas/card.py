@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 from rich.console import Console, Group
@@ -12,8 +13,13 @@ from rich.text import Text
 from nas.cost import Cost, cost, stage_costs
 from nas.genotype import Genotype, Published
 from nas.network import key
+from nas.published import compare
 
 G, M = 1e9, 1e6
+# columns of the published facts: those of texts, and the longest line of some on a screen narrower than NARROW letters
+TEXTS = ("source", "data set", "note")
+LONGEST = {"source": 12, "data set": 19, "GFLOPs": 10, "Mparams": 10, "Mweights": 10}
+NARROW = 110
 
 
 def to_json(genotype: Genotype, name: str) -> str:
@@ -35,7 +41,7 @@ def show(genotype: Genotype, name: str, console: Console) -> None:
     counted = cost(genotype)
     parts = [_title(genotype, name), _costs(counted), _stages(genotype)]
     if genotype.published:
-        parts.append(_published(genotype))
+        parts.append(_published(genotype, console.width))
     console.print(Group(*parts))
 
 
@@ -52,8 +58,8 @@ def _costs(counted: Cost) -> Table:
     table.add_column(style="dim")
     t, h, w = counted.receptive_field
     for label, value, note in (
-        ("MACs", f"{counted.macs / G:.3f} G", f"{counted.macs:,} multiply-accumulates; the papers' GFLOPs"),
-        ("FLOPs", f"{2 * counted.macs / G:.3f} G", "floating-point operations, two per multiply-accumulate"),
+        ("MACs", f"{counted.macs / G:.3f} G", f"{counted.macs:,}; GFLOPs here and in the papers"),
+        ("FLOPs", f"{2 * counted.macs / G:.3f} G", "two per multiply-accumulate (MAC)"),
         ("params", f"{counted.params / M:.3f} M", f"{counted.params:,} in all trainable tensors"),
         ("weights", f"{counted.weights / M:.3f} M", f"{counted.weights:,} convolution and linear weights"),
         ("interactions", f"{counted.interactions / G:.3f} G", f"{counted.interactions:,} channel pairs"),
@@ -68,7 +74,7 @@ def _costs(counted: Cost) -> Table:
             f"{counted.norm_elements:,} through batch norms",
         ),
         ("depth", f"{counted.depth}", "conv and linear layers on the longest path"),
-        ("receptive field", f"{t}x{h}x{w}", "frames x height x width, before the global average"),
+        ("receptive field", f"{t}x{h}x{w}", "frames x height x width before the last average"),
     ):
         table.add_row(label, value, note)
     return table
@@ -93,32 +99,48 @@ def _stages(genotype: Genotype) -> Table:
     return table
 
 
-def _published(genotype: Genotype) -> Table:
-    table = Table(title="published (costs in brackets: ours at the published clip)", title_justify="left", box=None)
-    for name in ("source", "data set", "clip x views", "top-1 %", "GFLOPs", "Mweights", "Ginteractions"):
-        table.add_column(name, justify="left" if name in ("source", "data set") else "right", overflow="fold")
-    for fact in genotype.published:
-        table.add_row(*_fact(genotype, fact))
-    return table
+def _published(genotype: Genotype, width: int) -> Group:
+    """Facts as printed, a column for each kind that some fact has; remarks are numbered below."""
+    notes = list(dict.fromkeys(note for fact in genotype.published for note in remarks(fact)))
+    rows = [_fact(genotype, fact, notes) for fact in genotype.published]
+    title = "published (in brackets: ours, where it is another figure)"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    names = [name for name in rows[0] if any(row[name] for row in rows)]
+    for name in names:
+        table.add_column(name, justify="left" if name in TEXTS else "right", no_wrap=name != "source")
+    for row in rows:
+        table.add_row(*(Text(_broken(row[name], name) if width < NARROW else row[name]) for name in names))
+    told = Table.grid(padding=(0, 1))
+    for number, note in enumerate(notes, start=1):
+        told.add_row(f"{number}:", Text(note))
+    return Group(table, told) if notes else Group(table)
 
 
-def _fact(genotype: Genotype, fact: Published) -> list[str]:
-    clip = genotype.input
-    if fact.frames and fact.size:
-        clip = clip.model_copy(update={"frames": fact.frames, "size": fact.size})
-    ours = cost(genotype.model_copy(update={"input": clip}))
-    pretrained = f" (pre-trained on {fact.pretrained})" if fact.pretrained else ""
-    shape = f"{fact.frames}x{fact.size}" if fact.size else str(fact.frames or "")
-    return [
-        fact.source + pretrained,
-        fact.dataset,
-        f"{shape} x{fact.views}" if fact.views else shape,
-        "" if fact.top1 is None else f"{fact.top1:g}",
-        _beside(fact.gflops, ours.macs / G, ".1f"),
-        _beside(fact.mparams, ours.weights / M, ".1f"),
-        _beside(fact.ginteractions, ours.interactions / G, ".2f"),
-    ]
+def _fact(genotype: Genotype, fact: Published, notes: list[str]) -> dict[str, str]:
+    costs = {compared.name: str(compared) for compared in compare(genotype, fact)}
+    shape = f"{fact.frames}x{fact.size}" if fact.frames and fact.size else str(fact.frames or "")
+    return {
+        "source": fact.source,
+        "data set": fact.dataset,
+        "clip x\nviews": f"{shape} x{fact.views}" if fact.views else shape,
+        "top-1\n%": "" if fact.top1 is None else str(fact.top1),
+        "top-5\n%": "" if fact.top5 is None else str(fact.top5),
+        "GFLOPs": costs.get("gflops", ""),
+        "Mparams": costs.get("mparams", ""),
+        "Mweights": costs.get("mweights", ""),
+        "Ginter-\nactions": costs.get("ginteractions", ""),
+        "note": " ".join(str(1 + notes.index(note)) for note in remarks(fact)),
+    }
 
 
-def _beside(printed: float | None, ours: float, form: str) -> str:
-    return "" if printed is None else f"{printed:{form}} ({ours:{form}})"
+def remarks(fact: Published) -> list[str]:
+    """What no column holds, one line each."""
+    said = [f"pre-trained on {fact.pretrained}"] if fact.pretrained else []
+    said += ["GFLOPs with 2 per norm element, as this paper counts"] if fact.counted == "ct-net" else []
+    told = ": ".join(part for part in ("" if fact.reproducible else "not reproducible", fact.note) if part)
+    return [*said, told] if told else said
+
+
+def _broken(text: str, column: str) -> str:
+    """A cell broken between words, as far as its column is."""
+    return textwrap.fill(text, LONGEST.get(column, len(text) or 1), break_long_words=False, break_on_hyphens=False)

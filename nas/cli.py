@@ -23,6 +23,20 @@ app = typer.Typer(
 )
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
+
+def _import(files: list[str] | None) -> list[str] | None:
+    """Make the blocks in the user's files known, before anything else is read."""
+    from nas import user_blocks
+
+    for file in files or []:
+        user_blocks.load(file)
+    return files
+
+
+Imports = Annotated[
+    list[str] | None,
+    typer.Option("--import", callback=_import, is_eager=True, help="A Python file with your own blocks (repeatable)."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
@@ -34,6 +48,7 @@ def show(
     size: Annotated[int | None, typer.Option(min=1, help="Height and width of the clip, in pixels.")] = None,
     classes: Annotated[int | None, typer.Option(min=1, help="Number of classes.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Exact integers as one JSON object.")] = False,
+    imports: Imports = None,
 ) -> None:
     """Exact costs of a network, or the decisions of a space."""
     from nas import card, targets
@@ -56,6 +71,7 @@ def check(
     budget: Annotated[str, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = "",
     samples: Annotated[int, typer.Option(min=1, help="Records to draw.")] = 2000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    imports: Imports = None,
 ) -> None:
     """Sample a space: how much is valid, fits the budget, and costs what."""
     from nas import content, space_card
@@ -79,6 +95,10 @@ def search(
     data: Annotated[str | None, typer.Option(help="motion, a folder of videos, or a list.")] = None,
     objectives: Annotated[str | None, typer.Option(help="accuracy and any costs, with commas.")] = None,
     sampler: Annotated[str | None, typer.Option(help="uniform, tpe or nsga2.")] = None,
+    start_from: Annotated[
+        list[str] | None, typer.Option(help="Train this network first (repeatable); all: all published ones that fit.")
+    ] = None,
+    imports: Imports = None,
     device: Device = "auto",
 ) -> None:
     """Search a space under a budget; the same command goes on with a study that was stopped."""
@@ -92,6 +112,7 @@ def search(
         "data.path": data,
         "objectives": objectives,
         "sampler.kind": sampler,
+        "start_from": start_from or None,
     }
     run.search(study, flags, device=device, console=console)
 
@@ -99,6 +120,7 @@ def search(
 @app.command()
 def pareto(
     study: Annotated[str, typer.Argument(help="A study folder.")],
+    imports: Imports = None,
 ) -> None:
     """The front of a study: a table, pareto.csv, pareto.yaml and the page pareto.html."""
     from nas import run
@@ -113,6 +135,8 @@ def retrain(
     pick: Annotated[str | None, typer.Option(help="knee, best or cheapest of the front, in place of --trial.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
     data: Annotated[str | None, typer.Option(help="In place of the recipe's.")] = None,
+    imports: Imports = None,
+    weights: Annotated[str | None, typer.Option(help="A file to start from; 2D weights are inflated.")] = None,
     device: Device = "auto",
 ) -> None:
     """Train a chosen genotype at full size; the same command goes on where it was stopped."""
@@ -122,7 +146,9 @@ def retrain(
         raise typer.BadParameter("give --trial N or --pick knee, one of the two")
     if pick not in (None, "knee", "best", "cheapest"):
         raise typer.BadParameter(f"'{pick}' is none of knee, best, cheapest", param_hint="--pick")
-    run.retrain(study, trial=trial, pick=pick, epochs=epochs, data=data, device=device, console=console)
+    run.retrain(
+        study, trial=trial, pick=pick, epochs=epochs, data=data, weights=weights, device=device, console=console
+    )
 
 
 def main() -> None:

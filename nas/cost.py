@@ -64,6 +64,7 @@ class Cost(NamedTuple):
     activations: int = 0  # output elements of convolutions and linear layers
     norm_elements: int = 0  # elements that pass through a batch norm
     depth: int = 0  # convolutions and linear layers on the longest path
+    measured: int = 0  # blocks that were measured, not counted (opaque modules)
     receptive_field: Triple = (1, 1, 1)  # frames, height, width seen before the global average
 
     @property
@@ -75,12 +76,12 @@ class Cost(NamedTuple):
 class Counted(NamedTuple):
     """A fold's value: the cost of the tree, the shape that leaves it, and its own field."""
 
-    cost: tuple[int, ...]  # the first eight fields of Cost
+    cost: tuple[int, ...]  # the first nine fields of Cost
     shape: Shape
     field: Field
 
 
-NOTHING = (0,) * 8
+NOTHING = (0,) * 9
 
 
 def cost(genotype: Genotype) -> Cost:
@@ -175,7 +176,7 @@ def _beside(parts: list[Counted], shape: Shape) -> Counted:
         sums = _add(sums, part.cost)
     depth = max(part.cost[7] for part in parts)
     extent = tuple(map(max, *(part.field.extent for part in parts))) if len(parts) > 1 else parts[0].field.extent
-    return Counted((*sums[:7], depth), shape, Field(extent, parts[0].field.jump))
+    return Counted((*sums[:7], depth, sums[8]), shape, Field(extent, parts[0].field.jump))
 
 
 def _check_alike(shapes: list[tuple[int, ...]]) -> None:
@@ -196,23 +197,19 @@ def _conv(node: Conv, shape: Shape) -> Counted:
     positions = prod(out[1:])
     seen = node.c_in // node.groups
     interactions = node.c_out * (seen * (seen - 1) // 2)
-    sums = (weights * positions, 0, weights, weights, interactions, prod(out), 0, 1)
+    sums = (weights * positions, 0, weights, weights, interactions, prod(out), 0, 1, 0)
     return Counted(sums, out, Field(node.kernel, node.stride))
 
 
 def _norm(node: Norm, shape: Shape) -> Counted:
-    return Counted((0, 0, 2 * node.channels, 0, 0, 0, prod(shape), 0), shape, Field())
+    return Counted((0, 0, 2 * node.channels, 0, 0, 0, prod(shape), 0, 0), shape, Field())
 
 
 def _pool(node: Pool, shape: Shape) -> Counted:
-    sizes = zip(shape[1:], node.kernel, node.stride, node.padding, strict=True)
+    kernel = tuple(min(k, n + 2 * p) for k, n, p in zip(node.kernel, shape[1:], node.padding, strict=True))
+    sizes = zip(shape[1:], kernel, node.stride, node.padding, strict=True)
     out = (shape[0], *((n + 2 * p - k) // s + 1 for n, k, s, p in sizes))
-    if min(out) < 1:
-        raise NasError(
-            f"a pooling of {_written(node.kernel)} does not fit its input of {_written(shape[1:])}",
-            fix="use a larger clip or a smaller kernel",
-        )
-    return Counted(NOTHING, out, Field(node.kernel, node.stride))
+    return Counted(NOTHING, out, Field(kernel, node.stride))
 
 
 def _avg_pool(node: AvgPool, shape: Shape) -> Counted:
@@ -230,7 +227,7 @@ def _mean(node: Mean, shape: Shape) -> Counted:
 
 def _linear(node: Linear, shape: Shape) -> Counted:
     weights, positions = node.c_in * node.c_out, prod(shape[1:])
-    sums = (0, weights * positions, weights + node.c_out, weights, 0, node.c_out * positions, 0, 1)
+    sums = (0, weights * positions, weights + node.c_out, weights, 0, node.c_out * positions, 0, 1, 0)
     return Counted(sums, (node.c_out, *shape[1:]), Field())
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from nas import content, genotype, pareto
+from nas import content, genotype, pareto, peers
 from nas.cost import cost
 from nas.errors import NasError
 from nas.genotype import Clip, Genotype
 from nas.pareto import Objective
+from nas.published import alike
 from nas.strict_yaml import parse, plain
 from nas.study import Study, Trial
 from nas.units import OBJECTIVES, SHOWN
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COSTS = ("macs", "params", "weights", "interactions", "activations", "norm_elements", "depth")
+# what a network may have been trained on before and still be compared: no other videos
+PLAIN = ("", "ImageNet")
 
 
 def front(trials: list[Trial], objectives: tuple[str, ...]) -> list[Trial]:
@@ -115,27 +119,47 @@ def retrained(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def references(clip: Clip) -> pd.DataFrame:
-    """The published networks: exact costs at `clip`, accuracy as printed (best without extra training data)."""
+def references(clip: Clip, dataset: str = "") -> pd.DataFrame:
+    """Published networks to compare with, in the columns of `nas.plots.references`: few, all on one data set.
+
+    That is the study's own `dataset` where papers measured on it, else the one with the most networks. Costs are
+    exact at `clip`; those of networks without a file in models/ (`printed`) are as printed, for one view. Accuracies
+    are as printed, of trainings without other videos; rows of ablation tables are left out.
+    """
     import pandas as pd
 
-    rows = []
+    table = pd.DataFrame([*_described(clip), *_peers()])
+    named = table["dataset"].map(lambda other: alike(other, dataset))
+    return table[named if named.any() else table["dataset"] == table["dataset"].mode()[0]].reset_index(drop=True)
+
+
+def _described(clip: Clip) -> Iterator[dict[str, Any]]:
+    """The networks of models/, a row for each data set."""
     for path in content.everything("models"):
         model = genotype.load(path)
-        counted = cost(model.model_copy(update={"input": clip}))
-        printed = [fact for fact in model.published if fact.top1 and not fact.pretrained]
-        row = {"name": model.name, **{unit.name: unit.of(counted) for unit in SHOWN}}
-        if printed:
-            fact = _closest(printed, clip)
-            row |= {
+        facts = [f for f in model.published if f.top1 and f.pretrained in PLAIN and not f.ablation]
+        counted = cost(model.model_copy(update={"input": clip})) if facts else None
+        for dataset in dict.fromkeys(fact.dataset for fact in facts):
+            fact = _closest([fact for fact in facts if fact.dataset == dataset], clip)
+            yield {
+                "name": model.name,
+                **{unit.name: unit.of(counted) for unit in SHOWN},
                 "accuracy": fact.top1 / 100,
-                "dataset": fact.dataset,
+                "dataset": dataset,
+                "clip": f"{fact.frames}x{fact.size}x{fact.size}" if fact.frames and fact.size else None,
                 "views": fact.views,
-                "source": fact.source,
+                "source": f"{fact.source}, pre-trained on {fact.pretrained}" if fact.pretrained else fact.source,
+                "printed": False,
             }
-            row["clip"] = f"{fact.frames}x{fact.size}x{fact.size}"
-        rows.append(row)
-    return pd.DataFrame(rows)
+
+
+def _peers() -> Iterator[dict[str, Any]]:
+    """The networks without a file in models/."""
+    for peer in peers.load():
+        told = peer.model_dump(include={"name", "gflops", "mparams", "dataset", "views"})
+        source = f"{peer.source}, {peer.note}" if peer.note else peer.source
+        clip = f"{peer.frames} frames" if peer.frames else None
+        yield told | {"accuracy": peer.top1 / 100, "clip": clip, "source": source, "printed": True}
 
 
 def summary(description: Genotype) -> str:

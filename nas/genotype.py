@@ -205,6 +205,9 @@ class Published(Settings):
     ginteractions: float | None = None
     # false where the printed costs are not those of the network as described: no figure to tune to
     reproducible: StrictBool = True
+    # true for a row of an ablation table: no point of comparison in a figure
+    ablation: StrictBool = False
+    # what it was trained on before
     pretrained: str = ""
     note: str = ""
 
@@ -242,7 +245,7 @@ def parse_known(tree: FrozenMap) -> Genotype:
 
     Only for those, since Python's look-up takes True for 1 and would let what is refused elsewhere pass.
     """
-    return _assembled(tree, _known_section, _known_stage)
+    return _assembled(tree, known_section, known_stage)
 
 
 def _assembled(tree: Any, section: Callable[[str, Any], Any], stage: Callable[[Any], Stage]) -> Genotype:
@@ -269,7 +272,7 @@ def located(make: Callable[[], Any], item: strict_yaml.Item, name: str) -> Any:
     try:
         return make()
     except SchemaError as error:
-        line = strict_yaml.line_of(item, error.path)
+        line = strict_yaml.at(item, error.path).line
         below = f"{dotted(error.path)}: " if error.path else ""
         raise NasError(below + error.problem, where=f"{name}:{line}", fix=error.fix) from None
 
@@ -312,8 +315,8 @@ def _section(key: str, value: Any) -> Any:
     return getattr(validate(Genotype, {"stages": [_PROBE], key: thaw(value)}), key)
 
 
-_known_stage = lru_cache(maxsize=1 << 16)(_stage)
-_known_section = lru_cache(maxsize=1 << 12)(_section)
+known_stage = lru_cache(maxsize=1 << 16)(_stage)
+known_section = lru_cache(maxsize=1 << 12)(_section)
 _SECTIONS = {"input": Clip, "stem": Stem, "deflation": Deflation, "head": Head}
 _PROBE = {"depth": 1, "width": 1, "block": {"kind": "simple"}}
 
@@ -326,11 +329,8 @@ def _in_channels(tree: FrozenMap) -> FrozenMap:
     unit = sections.pop("unit", 1)
     if unit == 1 and unit is not True:
         return FrozenMap(sections.items())
-    try:
-        validate(Unit, {"unit": unit})
-    except SchemaError as error:
-        raise error from None
-    return FrozenMap((k, _times(v, unit) if k in ("stem", "stages") else v) for k, v in sections.items())
+    validate(Unit, {"unit": unit})
+    return FrozenMap((k, in_units(v, unit) if k in ("stem", "stages") else v) for k, v in sections.items())
 
 
 class Unit(Settings):
@@ -340,13 +340,20 @@ class Unit(Settings):
 
 
 @lru_cache(maxsize=1 << 14)
-def _times(value: Any, unit: int) -> Any:
+def in_units(value: Any, unit: int) -> Any:
+    """A frozen stem or stages with every width and group width multiplied by `unit`.
+
+    >>> in_units(freeze({"width": 8, "block": {"kind": "sev", "group_width": 1}}), 6)
+    (('width', 48), ('block', (('kind', 'sev'), ('group_width', 6))))
+    """
+    if unit == 1:
+        return value
     if isinstance(value, FrozenMap):
         return FrozenMap(
-            (key, inner * unit if key in IN_UNITS and type(inner) is int else _times(inner, unit))
+            (key, inner * unit if key in IN_UNITS and type(inner) is int else in_units(inner, unit))
             for key, inner in value
         )
-    return tuple(_times(inner, unit) for inner in value) if isinstance(value, tuple) else value
+    return tuple(in_units(inner, unit) for inner in value) if isinstance(value, tuple) else value
 
 
 # {from version: function from a tree of that version to one of the next}

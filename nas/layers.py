@@ -81,7 +81,10 @@ class Act(Node):
 
 @dataclass(frozen=True)
 class Pool(Node):
-    """Max pooling, padded so that stride 1 keeps the size of odd kernels; even kernels are not padded."""
+    """Max pooling, padded so that stride 1 keeps the size of odd kernels.
+
+    Even kernels are not padded, but cut off where the input is smaller.
+    """
 
     kernel: Triple
     stride: Triple
@@ -138,13 +141,15 @@ class Shuffle(Node):
 class Opaque(Node):
     """A block that is a torch module instead of a tree: built by calling its function, measured instead of counted.
 
-    `kind` and `genes` are those of the block, `place` is where it stands; `c_out` was measured.
+    `kind` and `genes` are those of the block, `place` is where it stands; `c_out` was measured; `source` is a digest
+    of the code.
     """
 
     kind: str
     genes: tuple
     place: tuple
     c_out: int
+    source: str
 
 
 @dataclass(frozen=True)

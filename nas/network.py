@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from itertools import islice
+from typing import Any
 
 from nas import genotype as genotypes
 from nas.blocks.registry import Part, Place
@@ -128,12 +129,22 @@ def stage_piece(stage: Stage, c_in: int, flat: Flat) -> Piece:
 @lru_cache(maxsize=1 << 16)
 def block_piece(part: Part, place: Place) -> Piece:
     """One block at its place."""
-    tree = part(place)
+    tree = part(place) if part.spec.built_in else _of_user(part, place)
     if not isinstance(tree, Node):
         from nas.opaque import wrapped
 
         tree = wrapped(part, place)
     return Piece(tree, out_channels(tree, place.c_in))
+
+
+def _of_user(part: Part, place: Place) -> Any:
+    try:
+        return part(place)
+    except NasError:
+        raise
+    except Exception as error:  # whatever a user's code does
+        told = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise NasError(f"the block '{part.kind}' fails at {place}: {told}") from error
 
 
 @lru_cache(maxsize=1 << 12)

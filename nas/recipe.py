@@ -124,6 +124,9 @@ class Recipe(Settings):
     space: str = "csn"
     # limits that every trained genotype meets, such as 35gflops or 10..35gflops,25mparams; empty: none
     budget: str = ""
+    # networks to train first, such as [models/ir-csn-50.yaml]; all: the published ones that the space holds and that
+    # meet the budget
+    start_from: tuple[str, ...] = ()
     # accuracy and any costs: gflops mparams mweights mactivations mnorms depth are better low, ginteractions high
     objectives: tuple[str, ...] = ("accuracy", "gflops", "ginteractions")
     # number of networks to train

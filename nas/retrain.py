@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 import nas
-from nas import checkpoint, files, train
+from nas import checkpoint, files, inflate, train
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
@@ -32,6 +32,7 @@ from nas.recipe import ClipSettings, TrainSettings
 if TYPE_CHECKING:
     from nas.data.pack import Pack
 
+INITIAL = "initial.json"
 LIBRARIES = ("torch", "safetensors", "numpy", "pydantic")
 
 
@@ -43,6 +44,7 @@ def retrain(
     folder: Path,
     *,
     seed: int,
+    weights: inflate.Weights | None = None,
     device: str = "auto",
     on_epoch: Callable[[dict], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
@@ -57,22 +59,26 @@ def retrain(
     Writes genotype.yaml, checkpoint.safetensors (each epoch), best.safetensors (weights of the epoch with
     the highest validation accuracy), weights.safetensors (of the last epoch), curve.csv and metrics.json,
     which also keeps `facts`: whatever the caller knows of where the genotype is from, as JSON values.
-    `on_note` is told in one line when a run is resumed or was already finished.
+    The network starts from `weights` where they are given (see `nas.inflate`), and as built from the seed elsewhere;
+    initial.json then says from which file and with what changes. `on_note` is told in a line when a run starts from
+    weights, is resumed or was already finished.
 
-    Raises NasError when the folder belongs to another genotype, settings, seed or data, when another
-    process trains in it, and when network and data do not fit; see also `train.fit`.
+    Raises NasError when the folder belongs to another genotype, settings, seed, data or weights, when another
+    process trains in it, and when network and data or weights do not fit; see also `train.fit`.
     """
     note = on_note or (lambda text: None)
     _check_classes(genotype, pack)
     with _claimed(folder):
         run = train.identity(pack, settings, clip, seed)
-        curve = _earlier(folder, genotype, run)
+        curve = _earlier(folder, genotype, run, weights)
         if curve and (folder / "metrics.json").exists():
             note(f"{folder} is finished already: {len(curve)} epochs")
             return _stored(folder / "metrics.json", curve)
         if curve:
             note(f"{folder} goes on after epoch {len(curve)} of {settings.epochs}")
         model = _built(genotype, seed)
+        if not curve:
+            _start(model, folder / INITIAL, weights, note)
         files.write(folder / "genotype.yaml", genotypes.to_yaml(genotype).encode())
         keeper = _Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
         path = folder / "checkpoint.safetensors"
@@ -81,7 +87,8 @@ def retrain(
             on_epoch=keeper.keep, on_step=on_step, checkpoint=path,
         )  # fmt: skip
         keeper.finish()
-        _write_json(folder / "metrics.json", _metrics(genotype, pack, run, result, facts or {}))
+        about = _metrics(genotype, pack, run, result, facts or {})
+        _write_json(folder / "metrics.json", {**about, "initial": _initial(folder / INITIAL)})
         return result
 
 
@@ -135,7 +142,7 @@ def _claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict) -> list[dict]:
+def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: inflate.Weights | None) -> list[dict]:
     """The epochs an earlier call left in the folder; raises NasError when they are of another run."""
     written, saved = folder / "genotype.yaml", folder / "checkpoint.safetensors"
     if written.exists():
@@ -145,7 +152,48 @@ def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict) -> list[dict
         return []
     progress = checkpoint.peek(saved)
     checkpoint.check_same_run(saved, progress.run, run)
+    _check_same_weights(folder / INITIAL, weights)
     return progress.curve
+
+
+def _check_same_weights(path: Path, weights: inflate.Weights | None) -> None:
+    """Raise NasError unless the run in this folder started from the same bytes, under whatever name."""
+    old, new = _initial(path), _source(weights) if weights else None
+    if (old or {}).get("sha256") != (new or {}).get("sha256"):
+        told = [{"weights": f"{one['file']} ({one['sha256'][:8]})"} if one else {} for one in (old, new)]
+        checkpoint.check_same_run(path, *told)
+
+
+def _start(model: nn.Module, path: Path, weights: inflate.Weights | None, note: Callable[[str], None]) -> None:
+    """Put the weights into a network that was not trained yet, and write down in `path` what was done."""
+    if weights is None:
+        path.unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
+        return
+    try:
+        report = inflate.inflate(weights.tensors, model)
+    except NasError as error:
+        raise error.at(str(weights.path)) from None
+    _write_json(path, {**_source(weights), **asdict(report)})
+    first, *others = report.lines()
+    note(f"starts from {weights.path}: {first}")
+    for line in others:
+        note(line)
+
+
+def _source(weights: inflate.Weights) -> dict[str, str]:
+    return {"file": weights.path.name, "sha256": weights.sha256}
+
+
+def _initial(path: Path) -> dict | None:
+    """What the network started from besides its seed, if anything."""
+    if not path.exists():
+        return None
+    try:
+        stored = json.loads(path.read_text())
+        return {**stored, "file": str(stored["file"]), "sha256": str(stored["sha256"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fix = "put its backup back, or move this folder away to start again"
+        raise NasError("cannot be read as the start of a run", where=str(path), fix=fix) from error
 
 
 def _check_classes(genotype: genotypes.Genotype, pack: Pack) -> None:

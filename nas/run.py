@@ -13,6 +13,7 @@ from nas import files, fronts, session, strict_yaml
 from nas import study as studies
 from nas.console import say
 from nas.progress import SearchReporter, front_table, preparation
+from nas.search.start import Start, starts
 from nas.seeds import seed_for
 from nas.study import Study
 from nas.units import CONVENTION
@@ -30,16 +31,25 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
         else:
             study, wanted = None, asked.recipe
             space = session.open_space(wanted)
+            known, over = starts(space, wanted.start_from, wanted.limits)
+            _tell_starts(known, over, console)
         try:
             with preparation(console) as progress:
                 pack = session.prepare(wanted, progress)
             if study is None:
-                study = session.start(asked, space, pack)
+                study = session.start(asked, space, pack, known)
             session.check_data(study, pack)
             _search(study, space, pack, asked.recipe.trials, device, console)
         except KeyboardInterrupt:
             say(console, "interrupted: every finished trial is kept, and the same command goes on")
             sys.exit(INTERRUPTED)
+
+
+def _tell_starts(known: list[Start], over: list[str], console: Console) -> None:
+    if known:
+        say(console, f"starts from {len(known)} known networks: {', '.join(start.name for start in known)}")
+    if over:
+        say(console, f"over the budget, left out: {', '.join(over)}")
 
 
 def _search(study: Study, space, pack, trials: int, device: str, console: Console) -> None:
@@ -91,7 +101,7 @@ def pareto(target: str, *, console: Console) -> None:
     write_page(
         study.folder / "pareto.html",
         table,
-        fronts.references(clip) if clip else None,
+        fronts.references(clip, table.attrs["dataset"]) if clip else None,
         retrained=fronts.retrained(study),
         target=str(study.folder),
         knee=fronts.pick(trials, study.recipe.objectives, "knee").number if best else None,
@@ -106,6 +116,7 @@ def retrain(
     pick: str | None,
     epochs: int | None,
     data: str | None,
+    weights: str | None,
     device: str,
     console: Console,
 ) -> None:
@@ -118,16 +129,17 @@ def retrain(
     )
     train = settings.train.model_copy(update={"epochs": epochs} if epochs else {})
     folder = study.folder / "retrained" / str(chosen.number)
+    initial = _initial(weights) if weights else None
     try:
         with preparation(console) as progress:
             pack = session.prepare(wanted, progress)
-        _retrain(study, chosen, pack, wanted, train, settings.clip, folder, device, console)
+        _retrain(study, chosen, pack, wanted, train, settings.clip, folder, initial, device, console)
     except KeyboardInterrupt:
         say(console, "interrupted: finished epochs are kept, and the same command goes on")
         sys.exit(INTERRUPTED)
 
 
-def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, device: str, console: Console) -> None:
+def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, weights, device: str, console: Console) -> None:
     from nas.progress import RetrainReporter
     from nas.retrain import retrain as full_training
 
@@ -144,12 +156,18 @@ def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, device: str
     with reporter.shown():
         result = full_training(
             genotype, pack, train, clip, folder,
-            seed=seed_for(study.recipe.seed, "retraining", chosen.key), device=device,
+            seed=seed_for(study.recipe.seed, "retraining", chosen.key), weights=weights, device=device,
             on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
         )  # fmt: skip
     _draw_curve(result.curve, folder, session.dataset(wanted), str(genotype.input))
     proxy = "none" if chosen.accuracy is None else f"{chosen.accuracy:.3f}"
     say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
+
+
+def _initial(weights: str):
+    from nas import inflate
+
+    return inflate.read(Path(weights))
 
 
 def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> None:

@@ -37,8 +37,11 @@ def scale(
     stem = genotype.stem.model_copy(update={"width": _narrowed(genotype.stem.width, width)})
     c_in, stages, notes = stem_piece(stem, ()).c_out, [], []
     for number, stage in enumerate(genotype.stages):
-        small = _buildable(_shrunk(stage, width, depth), c_in)
+        shrunk = _shrunk(stage, width, depth)
+        small = _buildable(shrunk, c_in)
         notes += [f"stages.{number}: {change}" for change in _changes(stage, small)]
+        if small.width != shrunk.width:
+            notes.append(f"stages.{number}: width {shrunk.width} became {small.width}, to have room for added channels")
         stages.append(small)
         c_in = stage_piece(small, c_in, ()).c_out
     smaller = genotype.model_copy(
@@ -112,16 +115,20 @@ def _buildable(stage: Stage, c_in: int) -> Stage:
 
 
 def _nearby(stage: Stage) -> Iterator[Stage]:
-    """Stages with fewer groups, smaller given sizes, smaller reductions and fewer axes, little changes first."""
+    """Stages with fewer groups, smaller given sizes, smaller reductions or fewer axes, little changes first.
+
+    As a last resort the stage is wider: a downsample module must add channels to those it has.
+    """
     limits = [
         sorted({d for name in names for value in found(stage, name) for d in _divisors(value)}, reverse=True) or [1]
         for names in (("dims",), ("reduction",), GROUP_GENES)
     ]
     largest = max((s for sizes in found(stage, "sizes") for s in sizes if isinstance(s, int)), default=1)
-    for axes, size, reduction, groups in itertools.product(
-        range(max(limits[0]), 0, -1), _divisors(largest), limits[1], limits[2]
+    for wider, axes, size, reduction, groups in itertools.product(
+        range(4), range(max(limits[0]), 0, -1), _divisors(largest), limits[1], limits[2]
     ):
-        one = changed(stage, "dims", lambda value, most=axes: min(value, most))
+        one = stage.model_copy(update={"width": stage.width + wider * MULTIPLE})
+        one = changed(one, "dims", lambda value, most=axes: min(value, most))
         one = changed(one, "sizes", lambda sizes, most=size: tuple(_cut(s, most) for s in sizes))
         one = changed(one, "reduction", lambda value, most=reduction: _cut(value, most))
         for name in GROUP_GENES:

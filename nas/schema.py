@@ -81,16 +81,21 @@ def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
     if found["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1])
         return SchemaError(f"the key '{path[-1]}' is unknown", path=path, fix=nearest(path[-1], owner.model_fields))
-    if found["type"] == "missing" and isinstance(path[-1], int):
-        return SchemaError(f"{_written(found['input'])} is too short: value {path[-1] + 1} is missing", path=path[:-1])
     if found["type"] == "missing":
-        return SchemaError(f"the key '{path[-1]}' is missing", path=path[:-1], fix=f"add {path[-1]}: ...")
+        return _missing(path, found["input"])
     if found["type"] == "tuple_type":
         return SchemaError(
             f"{_written(found['input'])} does not fit", path=path, fix="write three numbers, as in [2, 2, 2]"
         )
     message = str(cause) if cause else found["msg"][0].lower() + found["msg"][1:]
     return SchemaError(f"{_written(found['input'])} does not fit: {message}", path=path)
+
+
+def _missing(path: Path, given: Any) -> SchemaError:
+    last = path[-1]
+    if isinstance(last, int):
+        return SchemaError(f"{_written(given)} is too short: value {last + 1} is missing", path=path[:-1])
+    return SchemaError(f"the key '{last}' is missing", path=path[:-1], fix=f"add {last}: ...")
 
 
 def _written(value: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas import content, recipe, space
+from nas import content, recipe, space, user_blocks
 from nas import study as studies
 from nas.errors import NasError
 from nas.recipe import Recipe, RetrainSettings
@@ -22,6 +22,7 @@ from nas.study import Study
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
+    from nas.search.start import Start
 
 DEFAULT = "motion"  # the study whose recipe fills what flags leave open
 # settings that may change between two runs of one study; space and videos are compared by their content
@@ -65,6 +66,7 @@ def resume(asked: Request) -> tuple[Study, Space]:
     Raises NasError with the differences in recipe, budget or space.
     """
     study = studies.open_study(asked.folder)
+    user_blocks.require(study.attributes.get("imports", {}), str(asked.folder), same=True)
     base = Recipe.model_validate(study.attributes["base"])  # read anew: fields added since have their defaults
     changed = recipe.differences(recipe.to_plain(base), recipe.to_plain(asked.base))
     flagged = recipe.to_plain(_overlaid(study.recipe, asked.flags))
@@ -100,9 +102,11 @@ def open_space(wanted: Recipe) -> Space:
     return found
 
 
-def start(asked: Request, found: Space, pack: Pack) -> Study:
-    """A new study in the folder."""
+def start(asked: Request, found: Space, pack: Pack, known: list[Start]) -> Study:
+    """A new study in the folder, which trains the `known` networks first."""
     facts = {
+        "imports": user_blocks.loaded(),
+        "starts": [{"name": one.name, "record": one.record} for one in known],
         "data": pack.fingerprint,
         "versions": versions(),
         "skipped_videos": len(pack.skipped),
@@ -167,7 +171,7 @@ def _overlaid(base: Recipe, flags: dict[str, Any]) -> Recipe:
     try:
         return validate(Recipe, told)
     except SchemaError as error:
-        flag = f"--{'-'.join(map(str, error.path[:1]))}" if error.path else ""
+        flag = f"--{error.path[0]}".replace("_", "-") if error.path else ""
         raise NasError(error.problem, where=flag, fix=error.fix) from None
 
 

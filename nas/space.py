@@ -34,10 +34,10 @@ class Space:
         self.decisions: dict[str, Hole] = {}
         for hole in holes(template):
             if hole.name in self.decisions:
-                other = self.decisions[hole.name].line
+                other = self.decisions[hole.name].place
                 raise NasError(
-                    f"two decisions are called '{hole.name}' (the other at line {other})",
-                    where=f"{name}:{hole.line}",
+                    f"two decisions are called '{hole.name}' (the other at {other})",
+                    where=hole.place,
                     fix="give one of them an anchor of its own, such as &kernel",
                 )
             self.decisions[hole.name] = hole
@@ -51,6 +51,12 @@ class Space:
     def fingerprint(self) -> str:
         """Changes with anything that can change a record or a genotype; comments and layout do not count."""
         return sha256(repr(_canonical(self.template, {})).encode()).hexdigest()[:16]
+
+    def texts(self) -> dict[str, str]:
+        """The space's file as `space.yaml`, and the files that it includes under their own names."""
+        main, *included = strict_yaml.files(self.item)
+        named = {"space.yaml": self.name} | {Path(file).name: file for file in (main, *included) if file != self.name}
+        return {name: Path(file).read_text(encoding="utf-8") for name, file in named.items()}
 
     def draw(self, rng: Random) -> Record:
         """A record, uniformly among all records."""
@@ -89,10 +95,10 @@ class Space:
 
     def located(self, error: SchemaError, record: Record) -> NasError:
         """A genotype's error, told at the line of the space file and with the decision that led to it."""
-        line, decision = _find(self.template, self.item, error.path, record)
+        place, decision = _find(self.template, self.item, error.path, record)
         chosen = f" (by {decision} = {record[decision]})" if decision else ""
         below = f"{dotted(error.path)}{chosen}: " if error.path else ""
-        return NasError(below + error.problem, where=f"{self.name}:{line}", fix=error.fix)
+        return NasError(below + error.problem, where=place, fix=error.fix)
 
     def mutate(self, record: Record, rng: Random) -> Record:
         """A record that differs in one decision (decisions that it opens are answered at random)."""
@@ -132,12 +138,15 @@ class Space:
 
     def forced(self, name: str, label: Label, rng: Random) -> Record:
         """A random record in which decision `name` is active and answered by `label`."""
-        hole = self.decisions[name]
-        return self.complete({name: label, **_way_to(self.template, hole)}, rng)
+        return self.complete({name: label, **self.way_to(name)}, rng)
+
+    def way_to(self, name: str) -> Record:
+        """Answers that make decision `name` active."""
+        return _way_to(self.template, self.decisions[name])
 
     def _answer(self, record: Record, hole: Hole) -> Label:
         if hole.name not in record:
-            raise NasError(f"the record does not answer '{hole.name}'", where=f"{self.name}:{hole.line}")
+            raise NasError(f"the record does not answer '{hole.name}'", where=hole.place)
         return record[hole.name]
 
 
@@ -156,7 +165,7 @@ def parse(text: str, *, name: str = "<text>") -> Space:
 
 
 def _space(item: strict_yaml.Item, name: str) -> Space:
-    space = Space(parse_template(item, name), item, name)
+    space = Space(parse_template(item), item, name)
     space.check()
     return space
 
@@ -234,16 +243,15 @@ def _way_through(repeat: Repeat, target: Hole) -> Record | None:
     return None
 
 
-def _find(node: Any, item: strict_yaml.Item, path: tuple, record: Record) -> tuple[int, str]:
-    """The line of what stands at `path` in the genotype of `record`, and the last decision on the way."""
+def _find(node: Any, item: strict_yaml.Item, path: tuple, record: Record) -> tuple[str, str]:
+    """File and line of what stands at `path` in the genotype of `record`, and the last decision on the way."""
     if isinstance(node, Hole):
         label = record[node.name]
+        index = node.index[(type(label), label)]
         if not isinstance(item.value, dict):  # an !int, or a !choice of scalars
-            index = node.index[(type(label), label)]
-            return (item.value[index].line if item.tag == "!choice" else item.line), node.name
-        option = node.options[node.index[(type(label), label)]]
-        line, decision = _find(option, item.value[label], path, record)
-        return line, decision or node.name
+            return (item.value[index].place if item.tag == "!choice" else item.place), node.name
+        place, decision = _find(node.options[index], item.value[label], path, record)
+        return place, decision or node.name
     if path and isinstance(node, MapTemplate) and path[0] in node.keys:
         inner = node.values[node.keys.index(path[0])]
         return _find(inner, item.value[path[0]], path[1:], record)
@@ -251,7 +259,7 @@ def _find(node: Any, item: strict_yaml.Item, path: tuple, record: Record) -> tup
         places = list(_list_places(node, item, record))
         if isinstance(path[0], int) and path[0] < len(places):
             return _find(*places[path[0]], path[1:], record)
-    return strict_yaml.line_of(item, path), ""
+    return strict_yaml.at(item, path).place, ""
 
 
 def _list_places(node: ListTemplate, item: strict_yaml.Item, record: Record) -> Iterator[tuple[Any, strict_yaml.Item]]:

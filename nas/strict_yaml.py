@@ -8,7 +8,7 @@ else (`yes`, `010`, `12:30:45`, `1e9`), files over a sane size, and aliases that
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nas.errors import NasError
 MAX_BYTES = 1 << 20
 MAX_VALUES = 200_000  # after expanding aliases
 MAX_NESTING = 60
+INCLUDE = "!include"
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]+)?|[-+]?(0|[1-9][0-9]*)[eE]-[0-9]+")
@@ -43,18 +44,31 @@ class Item:
     line: int
     tag: str | None = None
     anchor: str | None = None
+    file: str = "<text>"
+
+    @property
+    def place(self) -> str:
+        """File and line, as errors name them."""
+        return f"{self.file}:{self.line}"
 
 
 def read(path: Path | str, *, tags: tuple[str, ...] = ()) -> Item:
-    """Read one file. Only `tags` may appear; raises NasError with file and line."""
-    path = Path(path)
+    """Read one file. Only `tags` may appear; raises NasError with file and line.
+
+    Where `tags` hold !include, `!include csn.yaml` stands for that file in the same folder, with its anchors
+    called `csn.<anchor>`; `!include {file: csn.yaml, with: {classes: 5}}` replaces some of its keys.
+    """
+    return _read(Path(path), tags, "")
+
+
+def _read(path: Path, tags: tuple[str, ...], prefix: str) -> Item:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise NasError(f"is larger than {MAX_BYTES >> 20} MiB", where=str(path), fix="is it really YAML?")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NasError(_cause(error), where=str(path)) from error
-    return parse(text, name=str(path), tags=tags)
+    return _parse(text, str(path), tags, prefix)
 
 
 def parse(text: str, *, name: str = "<text>", tags: tuple[str, ...] = ()) -> Item:
@@ -63,6 +77,10 @@ def parse(text: str, *, name: str = "<text>", tags: tuple[str, ...] = ()) -> Ite
     >>> plain(parse("{depth: 3, kernel: [3, 7, 7]}"))
     {'depth': 3, 'kernel': [3, 7, 7]}
     """
+    return _parse(text, name, tags, "")
+
+
+def _parse(text: str, name: str, tags: tuple[str, ...], prefix: str) -> Item:
     try:
         composer = _Composer(text)
         node = composer.get_single_node()
@@ -79,7 +97,7 @@ def parse(text: str, *, name: str = "<text>", tags: tuple[str, ...] = ()) -> Ite
     if node is None:
         raise NasError("is empty", where=name)
     try:
-        return _Converter(composer.anchor_of, tags).convert(node)
+        return _Converter(composer.anchor_of, tags, name, prefix).convert(node)
     except _Refused as refusal:
         raise NasError(refusal.problem, where=f"{name}:{refusal.line}", fix=refusal.fix) from None
 
@@ -93,8 +111,8 @@ def plain(item: Item) -> Any:
     return item.value
 
 
-def line_of(item: Item, path: tuple[str | int, ...]) -> int:
-    """The line of the value at `path`, or of the deepest part of the path that exists."""
+def at(item: Item, path: tuple[str | int, ...]) -> Item:
+    """The value at `path`, or the deepest part of the path that exists."""
     for step in path:
         inside = item.value
         if (
@@ -107,7 +125,23 @@ def line_of(item: Item, path: tuple[str | int, ...]) -> int:
             item = inside[step]
         else:
             break
-    return item.line
+    return item
+
+
+def files(item: Item) -> list[str]:
+    """The files that a value was read from, in the order in which they appear."""
+    found: dict[str, None] = {}
+    stack, seen = [item], set()
+    while stack:
+        one = stack.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        found.setdefault(one.file)
+        if isinstance(one.value, dict | list):
+            inside = one.value.values() if isinstance(one.value, dict) else one.value
+            stack.extend(reversed(list(inside)))
+    return list(found)
 
 
 def dump(value: Any) -> str:
@@ -158,8 +192,8 @@ class _Composer(yaml.SafeLoader):
 class _Converter:
     """From PyYAML's nodes to Items, strictly; an aliased node is converted once."""
 
-    def __init__(self, anchor_of: dict[int, str], tags: tuple[str, ...]):
-        self.anchor_of, self.tags = anchor_of, tags
+    def __init__(self, anchor_of: dict[int, str], tags: tuple[str, ...], file: str, prefix: str):
+        self.anchor_of, self.tags, self.file, self.prefix = anchor_of, tags, file, prefix
         self.done: dict[int, tuple[Item, int]] = {}
         self.open: set[int] = set()
 
@@ -178,9 +212,31 @@ class _Converter:
         if size > MAX_VALUES:
             raise _Refused(f"aliases expand to more than {MAX_VALUES:,} values", line)
         self.open.discard(id(node))
-        item = Item(value, line, self._tag(node, line), self.anchor_of.get(id(node)))
+        tag, anchor = self._tag(node, line), self.anchor_of.get(id(node))
+        item = Item(value, line, tag, self.prefix + anchor if anchor else None, self.file)
+        if tag == INCLUDE:
+            item = self._included(item)
         self.done[id(node)] = (item, size)
         return item, size
+
+    def _included(self, item: Item) -> Item:
+        """What an !include stands for."""
+        asked = {"file": item} if isinstance(item.value, str) else item.value
+        if not isinstance(asked, dict) or not {"file"} <= set(asked) <= {"file", "with"}:
+            raise _Refused("!include needs a file", item.line, "write !include csn.yaml, or {file: ..., with: {...}}")
+        name = Path(str(asked["file"].value))
+        if self.prefix:
+            raise _Refused("an included file includes another", item.line, "include that one in the first file")
+        if len(name.parts) != 1 or name.stem in ("space", "study"):  # a study keeps copies side by side
+            raise _Refused(f"{name} cannot be included", item.line, "name a file in the same folder, such as csn.yaml")
+        path = Path(self.file).parent / name
+        if not path.is_file():
+            raise _Refused(f"the included file {name} does not exist", item.line, f"it is looked for in {path.parent}")
+        inner = _read(path, self.tags, f"{name.stem}.")
+        changes = asked["with"].value if "with" in asked else {}
+        if changes and not (isinstance(inner.value, dict) and inner.tag is None and isinstance(changes, dict)):
+            raise _Refused("`with` replaces keys of a map", item.line, "write with: {classes: 5}")
+        return replace(inner, value={**inner.value, **changes}) if changes else inner
 
     def _value(self, node: yaml.Node, line: int):
         if isinstance(node, yaml.ScalarNode):

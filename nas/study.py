@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 from nas import recipe as recipes
+from nas import user_blocks
 from nas.cost import Cost
 from nas.errors import NasError
 from nas.recipe import Recipe
@@ -174,7 +175,8 @@ def create(folder: Path, recipe: Recipe, base: Recipe, space: Space, facts: dict
         raise NasError("is a file, a study needs a folder", where=str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "space.yaml").write_text(Path(space.name).read_text(encoding="utf-8"), encoding="utf-8")
+        for path, text in space.texts().items():
+            (folder / path).write_text(text, encoding="utf-8")
         if not (folder / "study.yaml").exists():
             (folder / "study.yaml").write_text(recipes.to_yaml(base), encoding="utf-8")
     except OSError as error:
@@ -215,7 +217,9 @@ def open_study(folder: Path | str) -> Study:
         )
     with _readable(folder / DATABASE):
         _check_header(folder / DATABASE)
-        return Study(folder, _storage(folder / DATABASE))
+        study = Study(folder, _storage(folder / DATABASE))
+    user_blocks.require(study.attributes.get("imports", {}), str(folder))
+    return study
 
 
 @contextmanager

@@ -70,8 +70,10 @@ def _count(space: Space, budget: Budget, record: Record, found: Survey) -> None:
 
 
 def _never(space: Space, budget: Budget, found: Survey, rng: Random):
-    rate = found.fitting / found.drawn
+    rate, told = found.fitting / found.drawn, set()
     for name, hole in space.decisions.items():
+        if told.intersection(space.way_to(name).items()):  # below an option that is told already
+            continue
         for label in hole.labels:
             option = (name, label)
             if found.fits[option]:
@@ -80,6 +82,7 @@ def _never(space: Space, budget: Budget, found: Survey, rng: Random):
             while found.seen[option] + draws.drawn < ENOUGH and not draws.fits[option]:
                 _count(space, budget, space.forced(name, label, rng), draws)
             if not draws.fits[option] and rate * (found.seen[option] + draws.drawn) >= EXPECTED:
+                told.add(option)
                 yield name, label, found.seen[option] + draws.drawn
 
 

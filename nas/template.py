@@ -12,9 +12,9 @@ from typing import Any
 
 from nas.errors import NasError
 from nas.frozen import FrozenMap
-from nas.strict_yaml import Item, plain
+from nas.strict_yaml import INCLUDE, Item, plain
 
-TAGS = ("!choice", "!int", "!repeat")
+TAGS = ("!choice", "!int", "!repeat", INCLUDE)
 MAX_OPTIONS = 10_000
 MAX_COPIES = 100
 MAX_DECISIONS = 2_000  # of a space, copies included
@@ -29,7 +29,7 @@ class Hole:
     labels: tuple[Label, ...]
     options: tuple[Any, ...]  # a template per label
     ordered: bool  # numbers in ascending order, so that neighbours are alike
-    line: int
+    place: str  # file and line
 
     @cached_property
     def index(self) -> dict[tuple[type, Label], int]:
@@ -72,12 +72,9 @@ class Constant:
     value: Any
 
 
-def parse(item: Item, file: str) -> Any:
+def parse(item: Item) -> Any:
     """The template of a space file; raises NasError with file and line."""
-    try:
-        return _Parser().parse(item, "")
-    except NasError as error:
-        raise NasError(error.problem, where=f"{file}:{error.where}", fix=error.fix) from None
+    return _Parser().parse(item, "")
 
 
 class _Parser:
@@ -140,7 +137,7 @@ class _Parser:
             raise _refuse(item, "!choice has no option")
         if len(set(labels)) < len(labels):  # 1, 1.0 and true are equal too, and would pass for each other
             raise _refuse(item, f"!choice offers the same option twice: {', '.join(map(str, labels))}")
-        return Hole(name, labels, options, _is_ascending(labels), item.line)
+        return Hole(name, labels, options, _is_ascending(labels), item.place)
 
     def _repeat(self, item: Item, name: str) -> Repeat:
         if not isinstance(item.value, dict) or set(item.value) != {"times", "of"}:
@@ -170,7 +167,7 @@ def _int_hole(item: Item, name: str) -> Hole:
     if (count := (high - low) // step + 1) > MAX_OPTIONS:
         raise _refuse(item, f"!int {numbers} has {count:,} options", f"at most {MAX_OPTIONS:,} make sense")
     labels = tuple(range(low, high + 1, step))
-    return Hole(name, labels, tuple(map(Constant, labels)), True, item.line)
+    return Hole(name, labels, tuple(map(Constant, labels)), True, item.place)
 
 
 def _scalar_label(item: Item) -> Label:
@@ -189,4 +186,4 @@ def _join(name: str, step: str | int) -> str:
 
 
 def _refuse(item: Item, problem: str, fix: str = "") -> NasError:
-    return NasError(problem, where=str(item.line), fix=fix)
+    return NasError(problem, where=item.place, fix=fix)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas import checkpoint, retrain
+from nas import checkpoint, inflate, retrain
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
@@ -165,6 +165,89 @@ def test_broken_metrics_of_a_finished_run_are_one_line(tmp_path: Path):
         (tmp_path / "metrics.json").write_text(text)
         with pytest.raises(NasError, match=r"metrics\.json: cannot be read as the metrics of a run; delete it"):
             run(tmp_path, one)
+
+
+# Weights to start from
+
+
+@pytest.fixture
+def flat_weights(tmp_path: Path) -> inflate.Weights:
+    """Of the 2D network, with nine classes."""
+    path = tmp_path / "flat.safetensors"
+    checkpoint.save_weights(path, build(network(classes=9, deflation={"keep": 0}), seed=5), {})
+    return inflate.read(path)
+
+
+def test_a_run_starts_from_weights_and_says_so(tmp_path: Path, flat_weights):
+    one, notes = SETTINGS.model_copy(update={"epochs": 1, "lr": 1e-12}), []
+    run(tmp_path / "run", one, weights=flat_weights, on_note=notes.append)
+    assert notes == [
+        f"starts from {flat_weights.path}: 23 tensors copied, 2 inflated",
+        "starting anew: the classifier (9 classes in the file, 6 here)",
+    ]
+    model = build(network(), seed=3)
+    checkpoint.load_weights(tmp_path / "run" / "weights.safetensors", model)
+    kernel = flat_weights.tensors["stem.conv.weight"]
+    torch.testing.assert_close(model.stem.conv.weight.detach(), kernel.expand(-1, -1, 3, -1, -1) / 3)
+    text = (tmp_path / "run" / "metrics.json").read_text()
+    initial = json.loads(text)["initial"]
+    assert (initial["file"], initial["sha256"]) == ("flat.safetensors", flat_weights.sha256)
+    assert (initial["copied"], initial["inflated"], initial["anew"], initial["classes"]) == (23, 2, [], [9, 6])
+    assert str(tmp_path) not in text
+
+
+def test_a_run_from_weights_resumes_with_them_alone(tmp_path: Path, flat_weights):
+    folder = tmp_path / "run"
+
+    def stop(row: dict) -> None:
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    whole = run(tmp_path / "whole", weights=flat_weights)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, weights=flat_weights, on_epoch=stop)
+    moved = inflate.Weights(Path("moved.safetensors"), flat_weights.sha256, flat_weights.tensors)
+    other = inflate.Weights(Path("other.safetensors"), "f" * 64, flat_weights.tensors)
+    with pytest.raises(NasError, match=r"weights was flat\.safetensors \(\w{8}\), is other\.safetensors \(ffffffff\);"):
+        run(folder, weights=other)
+    with pytest.raises(
+        NasError, match=r"initial\.json: is of another run: weights was flat\.safetensors .*, is absent;"
+    ):
+        run(folder)
+    notes = []
+    assert untimed(run(folder, weights=moved, on_note=notes.append).curve) == untimed(whole.curve)
+    assert notes == [f"{folder} goes on after epoch 1 of 4"]
+    assert json.loads((folder / "metrics.json").read_text())["initial"]["file"] == "flat.safetensors"
+    (folder / "initial.json").write_text("{")
+    with pytest.raises(NasError, match=r"initial\.json: cannot be read as the start of a run"):
+        run(folder, weights=moved)
+
+
+def test_weights_are_refused_in_the_folder_of_a_run_without(whole, flat_weights):
+    folder, _ = whole
+    with pytest.raises(NasError, match=r"weights was absent, is flat\.safetensors"):
+        run(folder, weights=flat_weights)
+    assert json.loads((folder / "metrics.json").read_text())["initial"] is None
+
+
+def test_a_start_that_led_nowhere_is_forgotten(tmp_path: Path, flat_weights):
+    def stop(*_) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", weights=flat_weights, on_step=stop)
+    run(tmp_path / "run", SETTINGS.model_copy(update={"epochs": 1}))
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["initial"] is None
+
+
+def test_weights_of_another_architecture_are_one_line_and_leave_no_run(tmp_path: Path, flat_weights):
+    wider = network(stages=[STAGE | {"width": 16}])
+    with pytest.raises(
+        NasError, match=r"flat\.safetensors: is of another architecture: .* in the network; give"
+    ) as told:
+        run(tmp_path / "run", genotype=wider, weights=flat_weights)
+    assert "\n" not in str(told.value)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
 
 
 def forbidden(*_):

@@ -3,7 +3,7 @@
 import pytest
 
 from nas.errors import NasError
-from nas.strict_yaml import dump, line_of, parse, plain, read
+from nas.strict_yaml import at, dump, files, parse, plain, read
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_an_alias_is_the_same_item():
 
 def test_line_of_goes_as_deep_as_it_can():
     item = parse("a:\n  - b: 1\n  - c: 2\n")
-    assert line_of(item, ("a", 1, "c")) == 3
-    assert line_of(item, ("a", 1, "missing")) == 3
-    assert line_of(item, ("a", 7)) == 2
+    assert at(item, ("a", 1, "c")).line == 3
+    assert at(item, ("a", 1, "missing")).line == 3
+    assert at(item, ("a", 7)).line == 2
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,41 @@ def test_line_of_goes_as_deep_as_it_can():
 )
 def test_dump_reads_back(value):
     assert plain(parse(dump(value))) == value
+
+
+INCLUDE = ("!include",)
+
+
+def test_an_included_file_stands_in_its_place(tmp_path):
+    (tmp_path / "part.yaml").write_text("# words\na: &x [1, 2]\nb: *x\n")
+    (tmp_path / "whole.yaml").write_text("one: !include part.yaml\ntwo: !include {file: part.yaml, with: {a: 3}}\n")
+    item = read(tmp_path / "whole.yaml", tags=INCLUDE)
+    assert plain(item) == {"one": {"a": [1, 2], "b": [1, 2]}, "two": {"a": 3, "b": [1, 2]}}
+    inner = item.value["one"].value["a"]
+    assert (inner.place, inner.anchor) == (f"{tmp_path}/part.yaml:2", "part.x")
+    assert files(item) == [str(tmp_path / "whole.yaml"), str(tmp_path / "part.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: !include other.yaml", r"whole.yaml:1: the included file other.yaml does not exist"),
+        ("a: !include ../part.yaml", "cannot be included; name a file in the same folder"),
+        ("a: !include [part.yaml]", "!include needs a file"),
+        ("a: !include {file: part.yaml, without: 1}", "!include needs a file"),
+        ("a: !include {file: part.yaml, with: {b: 2}}", "`with` replaces keys of a map"),
+        ("a: !include whole.yaml", "an included file includes another"),
+    ],
+)
+def test_includes_that_cannot_be_met_say_so(tmp_path, text, words):
+    (tmp_path / "part.yaml").write_text("[1, 2]")
+    (tmp_path / "whole.yaml").write_text(text)
+    with pytest.raises(NasError, match=words):
+        read(tmp_path / "whole.yaml", tags=INCLUDE)
+
+
+def test_an_error_in_an_included_file_names_that_file(tmp_path):
+    (tmp_path / "part.yaml").write_text("a: 1\na: 2\n")
+    (tmp_path / "whole.yaml").write_text("a: !include part.yaml")
+    with pytest.raises(NasError, match=r"part.yaml:2: the key 'a' stands twice"):
+        read(tmp_path / "whole.yaml", tags=INCLUDE)

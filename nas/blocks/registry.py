@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, InstanceOf, create_model
 
-from nas.errors import nearest
+from nas.errors import NasError, nearest
 from nas.layers import Node, Triple
 from nas.schema import SchemaError, Settings, validate
 
@@ -83,9 +83,14 @@ class Part:
 class Spec:
     """One registered kind: its function, the schema of its genes, and its number of spatiotemporal layers."""
 
-    function: Callable[..., Node]
+    function: Callable[..., Any]
     genes: type[BaseModel]
     layers: int
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with this package."""
+        return self.function.__module__.startswith("nas.")
 
 
 class Registry:
@@ -98,7 +103,9 @@ class Registry:
     def register(self, kind: str, *, layers: int = 1):
         """Decorator: make `kind` known to spaces and genotypes; `layers` of its layers are spatiotemporal."""
 
-        def add(function: Callable[..., Node]) -> Callable[..., Node]:
+        def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            if kind in self.specs:
+                raise NasError(f"the {self.family} kind '{kind}' exists already", fix="give yours another name")
             self.specs[kind] = Spec(function, _schema_of(kind, function), layers)
             return function
 
@@ -112,9 +119,8 @@ class Registry:
             raise SchemaError(f"{value} is no {self.family}", fix=f"write {{kind: ...}}. {nearest('', self.specs)}")
         kind = value["kind"]
         if not isinstance(kind, str) or not self.knows(kind):
-            raise SchemaError(
-                f"the {self.family} kind '{kind}' is unknown", path=("kind",), fix=nearest(kind, self.specs)
-            )
+            fix = f"{nearest(kind, self.specs)}; --import FILE adds your own"
+            raise SchemaError(f"the {self.family} kind '{kind}' is unknown", path=("kind",), fix=fix)
         model = self.specs[kind].genes
         genes = validate(model, {name: gene for name, gene in value.items() if name != "kind"})
         return Part(self.family, kind, tuple((name, getattr(genes, name)) for name in model.model_fields))

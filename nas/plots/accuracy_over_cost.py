@@ -36,7 +36,7 @@ def accuracy_over_cost(
     'no trial yet'
     """
     title = f"Accuracy over {style.name(cost)}"
-    trials, references = frame.tidy(trials), published.tidy(references)
+    trials, references = frame.tidy(trials), published.drawn(published.tidy(references), cost)
     shown, colour = frame.measured(trials, cost), "gflops" if cost == "ginteractions" else "ginteractions"
     figure = go.Figure(layout=style.layout(title, explained(trials, shown, colour)))
     costs = pd.concat([shown[cost], references[cost]])

@@ -43,7 +43,7 @@ def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | 
         style.key(figure, escape(block), symbol=symbol)
     if shown["on_front"].any():
         style.key(figure, "on the front", outline=style.ACCENT)
-    references = references[references[COST] > 0]
+    references = published.drawn(references[references[COST] > 0], COST)
     costs = pd.concat([shown[COST], references[COST]])
     axes(figure, trials, costs, "gflops", log=True)
     published.draw(figure, references, shown, cost=COST, dataset=str(trials.attrs.get("dataset")))

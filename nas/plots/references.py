@@ -2,8 +2,8 @@
 
 A proxy's accuracy and a published one share an axis only where they share a data set. Networks published on
 another data set stand in a panel of their own above the trials: the same cost axis, and an accuracy axis of
-their own, on the right and named after the data set. Networks without a published accuracy are ticks at
-their cost.
+their own, on the right and named after the data set. Costs are counted at the study's clip, except those of
+networks that are known by their `printed` cost alone; those are reference points, never on the front.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from nas.plots import style
+from nas.published import alike
 
-COLUMNS = ("name", "accuracy", "dataset", "clip", "views", "source")
+COLUMNS = ("name", "accuracy", "dataset", "clip", "views", "source", "printed")
 OPEN = ("diamond-open", "square-open", "triangle-up-open", "circle-open")
+PRINTED = "x-thin-open"
+# so many clips have a symbol each, those of most networks; the others share one
+CLIPS = 2
 # where the panel of other data sets begins, and where the trials' axis then ends
-TRIALS_TOP, PANEL_BOTTOM = 0.58, 0.66
+TRIALS_TOP, PANEL_BOTTOM = 0.55, 0.62
 # nominal pixels, to place labels without overlap: of the axes, of a letter, of a line, around a point.
 # Longer names are cut; narrower screens hide the labels (page.css), and hover texts tell the names.
 LONGEST = 24
-WIDTH, HEIGHT, LETTER, LINE, AROUND = 470.0, 390.0, 6.4, 13.0, 6.0
+WIDTH, HEIGHT, LETTER, LINE, AROUND = 470.0, 320.0, 6.4, 13.0, 6.0
 POSITIONS = {
     "top center": (0.0, 1.0),
     "bottom center": (0.0, -1.0),
@@ -41,14 +45,23 @@ POSITIONS = {
 
 
 def tidy(references: pd.DataFrame | None) -> pd.DataFrame:
-    """A copy with COLUMNS and every cost of `style.UNITS`, unknown where missing; None is an empty frame."""
+    """A copy with COLUMNS and every cost of `style.UNITS`, unknown where missing; None is an empty frame.
+
+    `printed` is true where the costs are those a paper printed for one view, at its own clip.
+    """
     tidied = pd.DataFrame() if references is None else references.copy()
     for column in (*COLUMNS, *style.UNITS):
         if column not in tidied:
             tidied[column] = None
     for column in ("accuracy", *style.UNITS):
         tidied[column] = pd.to_numeric(tidied[column], errors="coerce").astype(float)
+    tidied["printed"] = tidied["printed"].eq(True).astype(bool)
     return tidied
+
+
+def drawn(references: pd.DataFrame, cost: str) -> pd.DataFrame:
+    """Those of a tidy frame that have an accuracy and this cost."""
+    return references[np.isfinite(references["accuracy"]) & np.isfinite(references[cost])]
 
 
 def draw(figure: go.Figure, references: pd.DataFrame, shown: pd.DataFrame, *, cost: str, dataset: str) -> None:
@@ -56,28 +69,18 @@ def draw(figure: go.Figure, references: pd.DataFrame, shown: pd.DataFrame, *, co
 
     Sets the range of the accuracy axis too, around all that stands on it.
     """
-    known = references[np.isfinite(references[cost])]
-    rated = known[np.isfinite(known["accuracy"])]
-    same = rated["dataset"].map(lambda other: _alike(other, dataset)).astype(bool)
-    costs = pd.concat([shown[cost], known[cost]])
+    rated = drawn(references, cost)
+    same = rated["dataset"].map(lambda other: alike(other, dataset)).astype(bool)
+    costs = pd.concat([shown[cost], rated[cost]])
     accuracies = pd.concat([shown["accuracy"], rated[same]["accuracy"]])
     title, top = figure.layout.yaxis.title.text, TRIALS_TOP if (~same).any() else 1
     bottom = style.accuracy_axis(title, accuracies.min(), accuracies.max(), domain=[0, top])
     figure.update_layout(yaxis=bottom)
     if same.any():
-        place = _Place(costs, bottom["range"], top * HEIGHT, shown[[cost, "accuracy"]])
+        place = _Place(costs, bottom["range"], top * HEIGHT, shown[[cost, "accuracy"]], figure.layout.xaxis.range)
         _add_groups(figure, rated[same].assign(dataset=dataset), place)
     if (~same).any():
         _panel(figure, rated[~same], costs)
-    unrated = known[~np.isfinite(known["accuracy"])]
-    if len(unrated):
-        _ticks(figure, unrated, cost)
-
-
-def _alike(one: object, other: object) -> bool:
-    """Whether two data set names mean the same: letters and digits alone count."""
-    plain = ["".join(filter(str.isalnum, str(name).casefold())) for name in (one, other)]
-    return plain[0] == plain[1]
 
 
 def _panel(figure: go.Figure, rated: pd.DataFrame, costs: pd.Series) -> None:
@@ -86,44 +89,28 @@ def _panel(figure: go.Figure, rated: pd.DataFrame, costs: pd.Series) -> None:
     pad = 0.15 * max(float(np.ptp(rated["accuracy"])), 0.04)
     low, high = rated["accuracy"].min() - pad, rated["accuracy"].max() + 2.5 * pad  # labels above
     right = style.accuracy_axis("", low, high, side="right", anchor="x", domain=[PANEL_BOTTOM, 1], nticks=5)
-    place = _Place(costs, right["range"], (1 - PANEL_BOTTOM) * HEIGHT)
+    place = _Place(costs, right["range"], (1 - PANEL_BOTTOM) * HEIGHT, across=figure.layout.xaxis.range)
     _add_groups(figure, rated, place, yaxis="y2")
     title = "published top-1<br>on " + ", ".join(escape(name) for name in sorted(set(datasets)))
-    figure.update_layout(yaxis2=right | {"title": {"text": title, "standoff": 26}})
+    figure.update_layout(yaxis2=right | {"title": {"text": title, "standoff": 26, "font": {"size": 11}}})
 
 
 def _add_groups(figure: go.Figure, rated: pd.DataFrame, place: _Place, **more: object) -> None:
-    """One symbol a data set and clip: costs are at the study's clip, accuracies were got with these."""
-    clips = rated["clip"].map(lambda clip: "" if pd.isna(clip) else f", {clip} clips")
-    kinds = rated["dataset"].astype(str) + clips
+    """One symbol a kind: costs are at the study's clip, accuracies were got with that of the kind."""
+    kinds = _kinds(rated)
     labels, positions = _labels(rated, place)
     rated = rated.assign(label=labels, position=positions)
-    for symbol, kind in zip(itertools.cycle(OPEN), sorted(set(kinds)), strict=False):
-        figure.add_trace(_points(rated[kinds == kind], place.costs.name, symbol, kind, **more))
+    for printed, symbols in ((False, itertools.cycle(OPEN)), (True, itertools.repeat(PRINTED))):
+        named = sorted(set(kinds[rated["printed"] == printed]))
+        for symbol, kind in zip(symbols, named, strict=False):
+            figure.add_trace(_points(rated[kinds == kind], place.costs.name, symbol, kind, **more))
 
 
-def _ticks(figure: go.Figure, unrated: pd.DataFrame, cost: str) -> None:
-    """Networks of which only the cost is known: short ticks on the cost axis."""
-    marker = {
-        "symbol": "line-ns-open",
-        "size": 14,
-        "color": style.INK,
-        "line": {"width": 2, "color": style.INK},
-    }
-    figure.add_trace(
-        go.Scatter(
-            x=unrated[cost],
-            y=[0.03] * len(unrated),
-            yaxis="y3",
-            mode="markers",
-            marker=marker,
-            name="published, no accuracy",
-            hovertext=_told(unrated),
-            hovertemplate="%{hovertext}<extra></extra>",
-            cliponaxis=False,
-        )
-    )
-    figure.update_layout(yaxis3={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
+def _kinds(rated: pd.DataFrame) -> pd.Series:
+    """What the legend tells apart: data sets, the clips of most networks from others, and costs that are printed."""
+    frequent = rated.loc[~rated["printed"], "clip"].dropna().value_counts().index[:CLIPS]
+    clips = rated["clip"].map(lambda clip: f"{clip} clips" if clip in frequent else "other clips")
+    return rated["dataset"].astype(str) + ", " + clips.mask(rated["printed"], "cost as printed")
 
 
 def _points(rows: pd.DataFrame, cost: str, symbol: str, kind: str, **more: object) -> go.Scatter:
@@ -144,13 +131,14 @@ def _points(rows: pd.DataFrame, cost: str, symbol: str, kind: str, **more: objec
 
 
 def _told(rows: pd.DataFrame) -> list[str]:
-    """One hover text a network: accuracy as published, costs at the study's clip, source."""
+    """One hover text a network: accuracy as published, costs at the study's clip or as printed, source."""
     told = []
     for row in rows.to_dict("records"):
-        costs = [f"{style.number(row[key])} {style.name(key)}" for key in ("gflops", "ginteractions", "mparams")]
-        lines = [f"<b>{escape(str(row['name']))}</b>", *costs, "<i>costs counted at the study's clip</i>"]
-        if np.isfinite(row["accuracy"]):
-            lines[1:1] = [f"published top-1 {style.percent(row['accuracy'])} on {escape(str(row['dataset']))}"]
+        known = [key for key in ("gflops", "ginteractions", "mparams") if np.isfinite(row[key])]
+        lines = [f"<b>{escape(str(row['name']))}</b>"]
+        lines.append(f"published top-1 {style.percent(row['accuracy'])} on {escape(str(row['dataset']))}")
+        lines += [f"{style.number(row[key])} {style.name(key)}" for key in known]
+        lines.append("" if row["printed"] else "<i>costs counted at the study's clip</i>")
         lines.append(published(row))
         told.append("<br>".join(line for line in lines if line))
     return told
@@ -159,6 +147,7 @@ def _told(rows: pd.DataFrame) -> list[str]:
 def published(row: dict) -> str:
     """How a network was measured when it was published: clip, views, source, as far as known; escaped."""
     parts = [
+        "cost as printed, for one view" if row["printed"] else None,
         row["clip"],
         f"{row['views']:g} views" if isinstance(row["views"], (int, float)) else None,
         row["source"],
@@ -174,12 +163,16 @@ class _Place:
     limits: Sequence[float]
     height: float
     trials: pd.DataFrame | None = None
+    # the range of the cost axis, in decades on a log axis; None: plotly's own, a little more than the costs
+    across: Sequence[float] | None = None
 
     def centres(self, rows: pd.DataFrame) -> np.ndarray:
         """Where points are, in nominal pixels from the lower left: (n, 2)."""
-        scale = style.log10 if style.spans_a_decade(self.costs) else np.asarray
+        scale = style.log10 if self.across or style.spans_a_decade(self.costs) else np.asarray
         axis = scale(self.costs.dropna())
-        across = (scale(rows[self.costs.name]) - axis.min()) / (np.ptp(axis) or 1.0)
+        pad = 0.06 * (np.ptp(axis) or 1.0)
+        low, high = self.across or (axis.min() - pad, axis.max() + pad)
+        across = (scale(rows[self.costs.name]) - low) / (high - low)
         up = (rows["accuracy"].to_numpy() - self.limits[0]) / (self.limits[1] - self.limits[0])
         return np.column_stack([across * WIDTH, up * self.height])
 

@@ -50,7 +50,8 @@ def run(study: Study, space: Space, evaluate: Evaluate, reporter: Reporter, *, t
     recipe = study.recipe
     directions = tuple(OBJECTIVES[name] for name in recipe.objectives)
     sampler = samplers.make(recipe.sampler, space, directions)
-    proposer = Proposer(space, recipe.limits, sampler, seed=recipe.seed)
+    starts = [start["record"] for start in study.attributes.get("starts", [])]
+    proposer = Proposer(space, recipe.limits, sampler, seed=recipe.seed, starts=starts)
     study.settle()
     failures = 0  # in a row, in this run
     while True:

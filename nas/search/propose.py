@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from nas.errors import NasError
+from nas.records import Record
 from nas.search.sampler import Observation, Proposal, Sampler, Uniform
 from nas.search.wrappers import Candidate, Dropped, Exhausted, patient, unseen, valid, within
 from nas.seeds import seed_for
@@ -30,8 +31,9 @@ class Proposed:
 class Proposer:
     """Asks samplers for networks that build, fit the budget and were never trained."""
 
-    def __init__(self, space: Space, budget: Budget, sampler: Sampler, *, seed: int):
+    def __init__(self, space: Space, budget: Budget, sampler: Sampler, *, seed: int, starts: Sequence[Record] = ()):
         self.space, self.budget, self.sampler, self.seed = space, budget, sampler, seed
+        self.starts = starts  # proposed before anything else
 
     def next(self, number: int, history: Sequence[Observation], seen: Set[str]) -> Proposed | None:
         """The candidate of trial `number`, or None when no unseen network is left.
@@ -40,6 +42,8 @@ class Proposer:
         """
         seed = seed_for(self.seed, "proposal", number)
         dropped = Dropped()
+        if known := next(self._filtered(map(Proposal, self.starts), seen, Dropped()), None):
+            return Proposed(known, dropped, "start")
         uniform_patience = min(UNIFORM_PATIENCE, 2 * self.space.count)
         for sampler, patience in ((self.sampler, SAMPLER_PATIENCE), (Uniform(self.space), uniform_patience)):
             attempt = Dropped()

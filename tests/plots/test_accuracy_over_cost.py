@@ -50,10 +50,10 @@ def test_titles_carry_units_clip_and_data_set():
 def test_the_axis_is_logarithmic_beyond_a_decade():
     assert accuracy_over_cost(trials()).layout.xaxis.type != "log", "0.5 to 4"
     layout = accuracy_over_cost(trials(), references()).layout
-    assert layout.xaxis.type == "log", "0.5 to 22.5"
-    assert list(layout.xaxis.tickvals) == [0.5, 1, 2, 5, 10, 20]
+    assert layout.xaxis.type == "log", "0.5 to 11.9"
+    assert list(layout.xaxis.tickvals) == [0.5, 1, 2, 5, 10]
     low, high = (10**end for end in layout.xaxis.range)
-    assert low < 0.5 and high > 22.5
+    assert low < 0.5 and high > 11.9
 
 
 def test_networks_of_another_data_set_have_an_axis_of_their_own():
@@ -64,16 +64,33 @@ def test_networks_of_another_data_set_have_an_axis_of_their_own():
     assert figure.layout.yaxis2.side == "right"
     assert figure.layout.yaxis.domain[1] < figure.layout.yaxis2.domain[0], "the two do not overlap"
     assert list(same.x) == [3.0]
-    unrated = named(figure, "published, no accuracy")
-    assert list(unrated.x) == [22.5] and "published top-1" not in unrated.hovertext[0]
+    assert not any(22.5 in list(trace.x) for trace in figure.data if trace.x is not None), (
+        "a network without an accuracy is not drawn"
+    )
 
 
 def test_networks_measured_with_other_clips_have_another_symbol():
-    peers = references().assign(clip=["8x224x224", "32x256x256", None, None])
+    kinetics = references()[:2]
+    many = pd.concat([kinetics, kinetics, kinetics], ignore_index=True)
+    many["clip"] = ["8x224x224"] * 3 + ["32x256x256"] * 2 + [None]
+    figure = accuracy_over_cost(trials(), many)
+    clips = {"8x224x224 clips": 3, "32x256x256 clips": 2, "other clips": 1}
+    traces = [named(figure, f"published on Kinetics-400, {name}") for name in clips]
+    assert [len(trace.x) for trace in traces] == list(clips.values())
+    assert len({trace.marker.symbol for trace in traces}) == 3
+
+
+def test_a_printed_cost_says_so_and_is_never_on_the_front():
+    peers = references().assign(printed=[False, True, True, False])
     figure = accuracy_over_cost(trials(), peers)
-    names = ("Kinetics-400, 8x224x224 clips", "Kinetics-400, 32x256x256 clips", "motion")
-    symbols = [named(figure, f"published on {name}").marker.symbol for name in names]
-    assert symbols[0] != symbols[1]
+    other, same = (named(figure, f"published on {data}, cost as printed") for data in ("Kinetics-400", "motion"))
+    assert other.marker.symbol == same.marker.symbol == published.PRINTED
+    assert (list(other.x), list(same.x)) == ([11.9], [3.0])
+    for trace in (other, same):
+        assert "cost as printed, for one view" in trace.hovertext[0] and "study's clip" not in trace.hovertext[0]
+    counted = named(figure, "published on Kinetics-400, 8x224x224 clips").hovertext[0]
+    assert "study's clip" in counted and "as printed" not in counted
+    assert list(named(figure, "best at this cost or less").x) == [0.5, 4.0, 4.0]
 
 
 def test_all_accuracies_stand_inside_their_axes():

@@ -31,6 +31,13 @@ def test_networks_without_interactions_are_counted():
     assert "Without any interaction, not drawn: 1." in figure.layout.title.subtitle.text.replace("<br>", " ")
 
 
+def test_networks_known_by_their_printed_gflops_alone_are_not_drawn():
+    printed = references()[:1].assign(name="SlowFast", gflops=213.0, ginteractions=None, printed=True)
+    figure = accuracy_over_interactions(trials(), pd.concat([references(), printed]))
+    assert not any("SlowFast" in str(trace.hovertext) for trace in figure.data)
+    assert not any("as printed" in str(trace.name) for trace in figure.data)
+
+
 def test_more_block_types_than_symbols():
     frame = pd.concat([trials()[:1]] * 12, ignore_index=True)
     frame["decision.block"] = [f"kind{i}" for i in range(12)]
