@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from nas import field_card
 from nas.cost import Cost, cost, stage_costs
 from nas.genotype import Genotype, Published
 from nas.network import key
@@ -39,7 +40,7 @@ def to_json(genotype: Genotype, name: str) -> str:
 def show(genotype: Genotype, name: str, console: Console) -> None:
     """Print the card."""
     counted = cost(genotype)
-    parts = [_title(genotype, name), _costs(counted), _stages(genotype)]
+    parts = [_title(genotype, name), _costs(counted), _stages(genotype), field_card.table(genotype)]
     if genotype.published:
         parts.append(_published(genotype, console.width))
     console.print(Group(*parts))
@@ -77,6 +78,9 @@ def _costs(counted: Cost) -> Table:
         ("receptive field", f"{t}x{h}x{w}", "frames x height x width before the last average"),
     ):
         table.add_row(label, value, note)
+    if counted.measured:
+        note = "blocks are torch modules; their own depth and field are not known"
+        table.add_row("measured", f"{counted.measured}", note)
     return table
 
 

@@ -65,7 +65,7 @@ class Cost(NamedTuple):
     norm_elements: int = 0  # elements that pass through a batch norm
     depth: int = 0  # convolutions and linear layers on the longest path
     measured: int = 0  # blocks that were measured, not counted (opaque modules)
-    receptive_field: Triple = (1, 1, 1)  # frames, height, width seen before the global average
+    receptive_field: Triple = (1, 1, 1)  # frames, height, width seen before the last average, gates left out
 
     @property
     def macs(self) -> int:
@@ -166,7 +166,7 @@ def _scale(node: Scale, shape: Shape) -> Counted:
         raise NasError(
             f"a gate of {_written(gate.shape)} cannot scale {_written(shape)}", fix="use kernels of odd size"
         )
-    return Counted(gate.cost, shape, Field(gate.field.extent))
+    return Counted(gate.cost, shape, Field())  # most gates average the clip: the field is that of what they scale
 
 
 def _beside(parts: list[Counted], shape: Shape) -> Counted:

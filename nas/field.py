@@ -2,7 +2,7 @@
 
 A third fold over the tree, without torch. What an output depends on is followed channel by channel (as the bits of an
 integer), and its extent as in `nas.cost`. Only connections count, not weights: an output depends on an input when there
-is a path between them.
+is a path between them. Clips do not count either: a kernel or pooling larger than its input has its full extent.
 
 Legend: c channels, t frames, h height, w width; triples are (t, h, w).
 """

@@ -15,6 +15,7 @@ from nas.pareto import Objective
 from nas.published import alike
 from nas.strict_yaml import parse, plain
 from nas.study import Study, Trial
+from nas.summary import summary
 from nas.units import OBJECTIVES, SHOWN
 
 if TYPE_CHECKING:
@@ -160,24 +161,6 @@ def _peers() -> Iterator[dict[str, Any]]:
         source = f"{peer.source}, {peer.note}" if peer.note else peer.source
         clip = f"{peer.frames} frames" if peer.frames else None
         yield told | {"accuracy": peer.top1 / 100, "clip": clip, "source": source, "printed": True}
-
-
-def summary(description: Genotype) -> str:
-    """A genotype in one short line: `bottleneck depthwise 3-4-6-3, width 64`."""
-    blocks = list(dict.fromkeys(_block_name(stage.block.plain()) for stage in description.stages))
-    depths = "-".join(str(stage.depth) for stage in description.stages)
-    keep = description.deflation.keep
-    flat = "" if keep == "all" else f", {keep} 3D at the {description.deflation.end}"
-    return f"{' / '.join(blocks)} {depths}, width {description.stages[0].width}{flat}"
-
-
-def _block_name(block: dict[str, Any]) -> str:
-    inner = block.get("conv", {})
-    words = [block["kind"], inner.get("kind", "")]
-    words += [f"{inner[name]}" for name in ("groups", "group_width") if inner.get(name)]
-    words += [f"x{block['expansion']}"] if "expansion" in block else []
-    words += [f"1x1x1 in {block['pointwise_groups']}"] if block.get("pointwise_groups", 1) > 1 else []
-    return " ".join(word for word in words if word)
 
 
 def _closest(printed: list, clip: Clip):

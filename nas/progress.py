@@ -16,6 +16,7 @@ from rich.text import Text
 from nas import fronts
 from nas.console import say
 from nas.study import Trial
+from nas.summary import summary
 
 ROWS = 8  # of the front, in the live picture
 MUCH_WAITING = 0.1  # share of a trial's time beyond which waiting for data is told
@@ -132,7 +133,7 @@ class SearchReporter:
             for unit in fronts.SHOWN
             if unit.name in ("gflops", "ginteractions", "mparams")
         )
-        return f"{fronts.summary(fronts.genotype_of(trial))} ({costs})"
+        return f"{summary(fronts.genotype_of(trial))} ({costs})"
 
     def _result(self, trial: Trial) -> str:
         if trial.state == "failed":
@@ -253,6 +254,6 @@ def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> 
             f"{trial.cost.macs / 1e9:.2f}",
             f"{trial.cost.interactions / 1e9:.3f}",
             f"{trial.cost.params / 1e6:.2f}",
-            escape(fronts.summary(fronts.genotype_of(trial))),
+            escape(summary(fronts.genotype_of(trial))),
         )
     return table

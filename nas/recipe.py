@@ -67,6 +67,8 @@ class TrainSettings(Settings):
     # L2 penalty on convolution and linear weights; norms and biases have none
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     label_smoothing: Share = 0.0
+    # share of the features zeroed at random in front of the classifier
+    dropout: Share = 0.0
     # largest norm of the gradient; 0 does not clip
     clip_gradient: Annotated[float, Field(ge=0)] = 0.0
     # auto: bf16 on a GPU, fp32 on a CPU (where bf16 slows depthwise convolutions down)

@@ -151,7 +151,7 @@ def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: inf
     if not saved.exists():
         return []
     progress = checkpoint.peek(saved)
-    checkpoint.check_same_run(saved, progress.run, run)
+    checkpoint.check_same_run(saved, train.renewed(progress.run), run)
     _check_same_weights(folder / INITIAL, weights)
     return progress.curve
 

@@ -16,6 +16,7 @@ from nas.progress import SearchReporter, front_table, preparation
 from nas.search.start import Start, starts
 from nas.seeds import seed_for
 from nas.study import Study
+from nas.summary import summary
 from nas.units import CONVENTION
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
@@ -151,7 +152,7 @@ def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, weights, de
         "proxy": str(study.recipe.proxy),
     }
     clips = f"{train.epochs} epochs of {len(pack.train)} clips {genotype.input}"
-    say(console, f"trial {chosen.number}: {fronts.summary(genotype)}; {clips}")
+    say(console, f"trial {chosen.number}: {summary(genotype)}; {clips}")
     reporter = RetrainReporter(console, train.epochs)
     with reporter.shown():
         result = full_training(

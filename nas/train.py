@@ -26,7 +26,7 @@ from nas.errors import NasError
 from nas.recipe import ClipSettings, TrainSettings
 from nas.tally import Diverged, Tally, Waiting
 
-__all__ = ["Diverged", "OutOfMemory", "Result", "evaluate", "fit", "identity", "rate", "sgd"]
+__all__ = ["Diverged", "OutOfMemory", "Result", "evaluate", "fit", "identity", "rate", "renewed", "sgd"]
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack, Split
@@ -176,6 +176,8 @@ class _Training:
         self.pack, self.settings, self.clip, self.seed = pack, settings, clip, seed
         self.device, self.checkpoint = device, checkpoint
         self.model = model.to(device=device, memory_format=torch.channels_last_3d)
+        for layer in (m for m in model.modules() if isinstance(m, nn.Dropout)):
+            layer.p = settings.dropout
         self.autocast = devices.autocast(device, settings.precision)
         self.optimizer = sgd(model, settings)
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16")
@@ -249,7 +251,7 @@ class _Training:
 
     def _resumed(self) -> list[dict]:
         run = identity(self.pack, self.settings, self.clip, self.seed)
-        checkpoints.check_same_run(self.checkpoint, checkpoints.peek(self.checkpoint).run, run)
+        checkpoints.check_same_run(self.checkpoint, renewed(checkpoints.peek(self.checkpoint).run), run)
         progress = checkpoints.load(self.checkpoint, self.model, self.optimizer)
         self.scaler.load_state_dict(progress.scaler)
         return list(progress.curve)
@@ -281,6 +283,16 @@ def identity(pack: Pack, settings: TrainSettings, clip: ClipSettings, seed: int)
     """
     train, seen = settings.model_dump(mode="json"), clip.model_dump(mode="json")
     return {"train": train, "clip": seen, "seed": seed, "data": pack.fingerprint}
+
+
+def renewed(run: dict) -> dict:
+    """An identity written earlier, with the settings that were added since at their defaults.
+
+    >>> renewed({"train": {"epochs": 3}, "clip": {}, "seed": 0})["train"]["dropout"]
+    0.0
+    """
+    known = {"train": TrainSettings(), "clip": ClipSettings()}
+    return {key: known[key].model_dump(mode="json") | value if key in known else value for key, value in run.items()}
 
 
 def _check_every(device: torch.device) -> int:

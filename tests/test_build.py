@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from nas import space
+from nas import content, space
 from nas.build import build
+from nas.genotype import load
 from tests.spaces import TINY
 
 
@@ -46,11 +47,60 @@ def test_every_layer_starts_at_its_distribution(genotype):
             assert module.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.15), name
 
 
+FAMILIES = ["ir-csn-26", "i3d", "s3d-g", "sevnet-g6-se", "ct-net-r50"]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_training_step_of_each_family(name):
+    learns(published(name), torch.device("cpu"), None)
+
+
 @pytest.mark.gpu
-def test_runs_on_a_gpu_with_amp(genotype):
-    model = build(genotype, seed=0).cuda()
-    x = torch.randn(2, 3, 4, 32, 32, device="cuda").contiguous(memory_format=torch.channels_last_3d)
-    with torch.autocast("cuda", dtype=torch.bfloat16):
-        loss = model(x).float().square().mean()
-    loss.backward()
-    assert torch.isfinite(loss)
+@pytest.mark.parametrize("precision", [None, torch.bfloat16])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_training_step_of_each_family_on_a_gpu(name, precision):
+    learns(published(name), torch.device("cuda"), precision)
+
+
+def published(name):
+    return load(content.find(name, "models")).model_copy(update={"classes": 5})
+
+
+def learns(genotype, device, precision):
+    """One step on one batch lowers its loss, and reaches every weight."""
+    model = build(genotype, seed=0).to(device)
+    x = torch.randn(4, 3, 8, 48, 48, generator=torch.Generator().manual_seed(0)).to(device)
+    x, labels = x.contiguous(memory_format=torch.channels_last_3d), torch.arange(4, device=device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+    losses = []
+    for _ in range(2):
+        with torch.autocast(device.type, dtype=precision, enabled=precision is not None):
+            loss = torch.nn.functional.cross_entropy(model(x).float(), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[1] < losses[0]
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_the_place_for_dropout_is_in_front_of_the_classifier_and_off():
+    for name in ("ir-csn-26", "i3d", "ct-net-r50"):
+        drop = build(published(name)).head.drop
+        assert isinstance(drop, torch.nn.Dropout) and drop.p == 0
+
+
+def test_the_window_of_i3d_s_head_averages_two_frames_and_then_time():
+    model = build(published("i3d"), seed=0).eval()
+    x = torch.randn(2, 1024, 4, 7, 7)
+    spatial = x.mean((3, 4))
+    windows = torch.stack([(spatial[:, :, t] + spatial[:, :, t + 1]) / 2 for t in range(3)])
+    torch.testing.assert_close(model.head(x), model.head.fc(windows.flatten(0, 1)).view(3, 2, 5).mean(0))
+    assert model.head(torch.randn(2, 1024, 1, 3, 2)).shape == (2, 5)
+
+
+def test_a_2d_backbone_averages_the_scores_of_its_frames():
+    model = build(published("tsn-r50"), seed=0).eval()
+    x = torch.randn(1, 3, 4, 32, 32)
+    alone = torch.stack([model(x[:, :, t : t + 1]) for t in range(4)])
+    torch.testing.assert_close(model(x), alone.mean(0), rtol=1e-4, atol=1e-6)

@@ -324,8 +324,8 @@ assert not {"torch", "optuna", "plotly", "pandas", "numpy", "av"} & set(sys.modu
     assert json.loads(out) == {
         "name": "ir-csn-50", "clip": "8x224x224", "classes": 400, "macs": 10577744384, "conv_macs": 10576925184,
         "linear_macs": 819200, "params": 13131152, "weights": 13077632, "interactions": 5423593664,
-        "activations": 61240208, "norm_elements": 61239808, "depth": 50, "receptive_field": [107, 427, 427],
-        "key": "bc098cdcef372b69",
+        "activations": 61240208, "norm_elements": 61239808, "depth": 50, "measured": 0,
+        "receptive_field": [107, 427, 427], "key": "bc098cdcef372b69",
     }  # fmt: skip
 
 

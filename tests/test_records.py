@@ -43,8 +43,8 @@ def random_text(rng: Random, depth: int, anchors: list[str], in_copy: bool = Fal
 def test_counts_and_records_are_those_of_brute_force(seed):
     rng, anchors = Random(seed), ["T"]
     text = "{t: &T !int [1, 2], " + ", ".join(f"k{i}: {random_text(rng, 3, anchors)}" for i in range(3)) + "}"
-    item = strict_yaml.parse(text, tags=TAGS)
-    space = Space(parse(item, "random"), item, "random")
+    item = strict_yaml.parse(text, name="random", tags=TAGS)
+    space = Space(parse(item), item, "random")
     if space.count > 3000:
         return
     records = brute_force(space)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 import torch
 from torch import nn
 
+from nas import checkpoint as checkpoints
 from nas import device as devices
 from nas.data.clips import Split
 from nas.errors import NasError
 from nas.recipe import TrainSettings
 from nas.tally import Tally
-from nas.train import Diverged, OutOfMemory, evaluate, fit, rate, sgd
+from nas.train import Diverged, OutOfMemory, evaluate, fit, rate, renewed, sgd
 from tests.clips import CLIP, FakePack, FakeSplit, tiny_network
 
 SETTINGS = TrainSettings(epochs=3, batch=8, lr=0.05, warmup=1.0, label_smoothing=0.1)
@@ -231,6 +233,23 @@ def test_a_batch_too_small_for_its_norms_is_one_line():
     model = nn.Sequential(nn.AvgPool3d((4, 8, 8)), nn.BatchNorm3d(3), nn.Flatten(), nn.Linear(3, 6))
     with pytest.raises(NasError, match="a single value per channel.*; raise batch"):
         train(SETTINGS.model_copy(update={"batch": 1}), model=model)
+
+
+def test_the_recipe_says_how_much_is_dropped():
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.0), nn.Linear(3 * 4 * 8 * 8, 6))
+    plain = train(SETTINGS, model=copy.deepcopy(model)).curve
+    dropped = train(SETTINGS.model_copy(update={"dropout": 0.5}), model=model).curve
+    assert model[1].p == 0.5
+    assert [row["train_loss"] for row in plain] != [row["train_loss"] for row in dropped]
+
+
+def test_a_checkpoint_from_before_a_setting_was_added_goes_on(tmp_path: Path):
+    path = tmp_path / "run.safetensors"
+    train(SETTINGS.model_copy(update={"epochs": 3}), checkpoint=path)
+    run = checkpoints.peek(path).run
+    old = {**run, "train": {key: value for key, value in run["train"].items() if key != "dropout"}}
+    assert renewed(old) == run
+    assert renewed({**old, "train": old["train"] | {"lr": 9.0}}) != run
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta"])

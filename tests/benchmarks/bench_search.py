@@ -14,9 +14,10 @@ from time import perf_counter
 
 from rich.console import Console
 
-from nas import content, fronts, genotype, proxy, recipe, session, space, study
+from nas import content, genotype, proxy, recipe, session, space, study
 from nas.progress import SearchReporter
 from nas.search import loop
+from nas.summary import summary
 
 TRIALS, SECONDS = 60, 10.0
 SAMPLERS = ("uniform", "tpe", "nsga2")
@@ -59,7 +60,7 @@ def waiting() -> None:
         described = genotype.load(content.find(name, "models"))
         outcome = proxy.evaluate(described, pack, wanted.proxy, seed=0)
         told = f"{outcome['wait_share']:.1%} of {outcome['seconds']:.0f} s waiting for data"
-        print(f"proxy of {name} ({fronts.summary(described)}): {told}")
+        print(f"proxy of {name} ({summary(described)}): {told}")
 
 
 def timed(run) -> float:

@@ -21,7 +21,6 @@ class TestSeparableInception(BlockCase):
 
 class TestGatedInception(BlockCase):
     genes = {"kind": "inception", "channels": CHANNELS, "excitation": {"kind": "gating"}}
-    sees_whole_clip = True
 
 
 class TestTensorInception(BlockCase):
@@ -34,7 +33,6 @@ class TestPlain(BlockCase):
 
 class TestPlainGated(BlockCase):
     genes = {"kind": "plain", "excitation": {"kind": "se", "reduction": 4}}
-    sees_whole_clip = True
 
 
 def tree(width=256, flat=False, **genes):

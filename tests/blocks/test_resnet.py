@@ -42,17 +42,14 @@ class TestCtBottleneck(BlockCase):
         "kind": "bottleneck",
         "conv": {"kind": "tensor", "pointwise": True, "excitation": {"kind": "te", "reduction": 2}},
     }
-    sees_whole_clip = True
 
 
 class TestBottleneckSe(BlockCase):
     genes = {"kind": "bottleneck", "excitation": {"kind": "se"}}
-    sees_whole_clip = True
 
 
 class TestSimpleGating(BlockCase):
     genes = {"kind": "simple", "excitation": {"kind": "gating"}}
-    sees_whole_clip = True
 
 
 def convs(part):

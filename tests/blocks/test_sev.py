@@ -19,12 +19,10 @@ class TestSev(SevCase):
 
 class TestSevSe(SevCase):
     genes = {"kind": "sev", "group_width": 4, "excitation": {"kind": "se", "reduction": 4}}
-    sees_whole_clip = True
 
 
 class TestSevGating(SevCase):
     genes = {"kind": "sev", "excitation": {"kind": "gating"}}
-    sees_whole_clip = True
 
 
 class TestR2plus1d(SevCase):

@@ -42,22 +42,18 @@ class TestRest(OperatorCase):
 
 class TestTensorExcitation(OperatorCase):
     genes = {"kind": "tensor", "excitation": {"kind": "te"}}
-    sees_whole_clip = True
 
 
 class TestSerialExcitation(OperatorCase):
     genes = {"kind": "tensor", "connection": "serial", "excitation": {"kind": "te"}, "pointwise": True}
-    sees_whole_clip = True
 
 
 class TestCoupledExcitation(OperatorCase):
     genes = {"kind": "tensor", "connection": "coupled", "excitation": {"kind": "te"}}
-    sees_whole_clip = True
 
 
 class TestSqueezeExcitation(OperatorCase):
     genes = {"kind": "tensor", "excitation": {"kind": "se"}}
-    sees_whole_clip = True
 
 
 def made(c=24, **genes):
