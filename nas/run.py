@@ -33,7 +33,8 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
             study, wanted = None, asked.recipe
             space = session.open_space(wanted)
             known, over = starts(space, wanted.start_from, wanted.limits)
-            _tell_starts(known, over, console)
+            if wanted.start_from:
+                _tell_starts(known, over, console)
         try:
             with preparation(console) as progress:
                 pack = session.prepare(wanted, progress)
@@ -47,8 +48,8 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
 
 
 def _tell_starts(known: list[Start], over: list[str], console: Console) -> None:
-    if known:
-        say(console, f"starts from {len(known)} known networks: {', '.join(start.name for start in known)}")
+    names = ", ".join(start.name for start in known)
+    say(console, f"starts from {len(known)} known networks: {names}" if known else "no known network to start from")
     if over:
         say(console, f"over the budget, left out: {', '.join(over)}")
 

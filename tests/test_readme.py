@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nas import space
+from nas.blocks import BLOCKS, EXCITATIONS, OPERATORS
 from nas.cli import app
 from nas.data import motion
 from tests.spaces import TINY
@@ -71,6 +72,28 @@ def test_the_readme_s_space_is_one():
     assert found.count > 1
     for record in found.covering():
         found.genotype(record)
+
+
+def test_the_readme_s_own_block_runs(tmp_path):
+    lines = blocks("python")[0].splitlines()
+    assert len([line for line in lines if line.strip() and "import" not in line]) <= 10
+    (tmp_path / "my_blocks.py").write_text("\n".join(lines))
+    stages = "[{depth: 2, width: 32, stride: [1, 2, 2], block: {kind: squeeze, middle: !choice [8, 16]}}]"
+    (tmp_path / "my_space.yaml").write_text(
+        f"{{input: {{frames: 4, size: 32}}, stem: {{width: 16}}, stages: {stages}}}"
+    )
+    command = re.search(r"`nas (check my_space.yaml --import my_blocks.py)`", README)[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "nas", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 records" in done.stdout and "100.00%" in done.stdout
+
+
+def test_the_readme_names_every_kind():
+    for registry in (BLOCKS, OPERATORS, EXCITATIONS):
+        for kind, spec in registry.specs.items():
+            assert not spec.built_in or f"`{kind}`" in README, kind
 
 
 def test_the_readme_s_files_exist():

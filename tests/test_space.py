@@ -7,6 +7,9 @@ import pytest
 
 from nas import content, genotype, space
 from nas.errors import NasError
+from nas.network import key
+from nas.survey import survey
+from nas.units import Budget
 from tests.spaces import HEAD, SMALL, TINY, brute_force
 
 SPACES = [str(path) for path in content.everything("space")]
@@ -38,6 +41,31 @@ def test_every_space_loads_and_draws_networks(path):
         record = found.draw(rng)
         assert found.tree(record) == found.fill(lambda hole, record=record: record[hole.name])[0]
         found.genotype(record)
+
+
+@pytest.mark.parametrize("path", SPACES)
+def test_nearly_every_record_is_valid(path):
+    found = space.load(path)
+    counts, _ = survey(found, Budget(), samples=300)
+    assert len(counts.costs) >= 0.9 * counts.drawn
+
+
+def test_the_tiny_space_has_a_few_hundred_networks():
+    found = space.load(content.find("tiny", "space"))
+    keys = {key(found.genotype(record)) for record in found.automaton.all()}
+    assert 200 <= len(keys) <= 900
+    assert {record["block"] for record in found.automaton.all()} == {"csn", "s3d", "sev", "ct"}
+
+
+def test_the_union_holds_each_family_as_its_file_says():
+    union = space.load(content.find("video", "space"))
+    for family in union.decisions["family"].labels:
+        own = space.load(content.find(family, "space"))
+        record = {"family": family} | {f"{family}.{name}": label for name, label in own.draw(Random(4)).items()}
+        renamed = {name if name in union.decisions else f"family={name}": label for name, label in record.items()}
+        one, two = union.genotype(renamed), own.genotype(own.draw(Random(4)))
+        assert one.stages == two.stages and one.stem == two.stem and one.head == two.head
+        assert str(one.input) == "8x224x224"
 
 
 def test_same_seed_same_records():

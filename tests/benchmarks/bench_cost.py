@@ -12,7 +12,7 @@ from time import perf_counter
 
 import torch
 
-from nas import content, space
+from nas import content, genotype, space
 from nas.build import build
 from nas.cost import cost
 from nas.search.sampler import Uniform
@@ -24,9 +24,16 @@ GENOTYPES, NETWORKS, BUDGET = 20_000, 3, "35gflops"
 
 def main() -> None:
     torch.set_num_threads(1)
-    found = space.load(content.find("csn", "space"))
+    for name in ("csn", "video"):
+        print(f"space/{name}.yaml")
+        rates(space.load(content.find(name, "space")))
+    builds()
+
+
+def rates(found) -> None:
+    """Genotypes of a space: half drawn uniformly, half with every decision drawn by itself (small families too)."""
     rng = Random(0)
-    records = [found.draw(rng) for _ in range(GENOTYPES)]
+    records = [found.draw(rng) if i % 2 else found.complete({}, rng) for i in range(GENOTYPES)]
     genotypes = [found.genotype(record) for record in records]
     rate("cost, cold (every stage new)", GENOTYPES, lambda: [cost(one) for one in genotypes])
     warm = rate("cost, warm", GENOTYPES, lambda: [cost(one) for one in genotypes])
@@ -36,6 +43,18 @@ def main() -> None:
     for name, count in counters():
         seconds = min(count(one) for one in genotypes[:NETWORKS])
         print(f"{name}: {1e3 * seconds:8.1f} ms a network; ours is {seconds * warm:,.0f} times faster")
+
+
+def builds() -> None:
+    """The slowest networks of the catalogue to build, weights drawn."""
+    times = []
+    for path in content.everything("models"):
+        model = genotype.load(path)
+        started = perf_counter()
+        build(model, seed=0)
+        times.append((perf_counter() - started, model.name))
+    slowest = ", ".join(f"{name} {seconds:.2f} s" for seconds, name in sorted(times, reverse=True)[:3])
+    print(f"building {len(times)} published networks: {sum(t for t, _ in times):.1f} s; the slowest: {slowest}")
 
 
 def draw(found) -> list:
