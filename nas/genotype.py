@@ -66,10 +66,16 @@ class Stem(Settings):
 class Replacement(Settings):
     """Another block in the place of some of a stage's blocks, as CT-Net's among those of a ResNet."""
 
-    # which: none, odd (every second, from the one after the first), rest (all but the first), all, or [1, 3] from 0
+    # which: none, odd (every second, from the one after the first), rest (all but the first), all, one number or
+    # several, such as [1, 3]; they count from 0
     at: Literal["none", "odd", "rest", "all"] | Annotated[tuple[Index, ...], Field(min_length=1)]
     # the block that stands there
     block: Block
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _several(cls, at: Any) -> Any:
+        return (at,) if type(at) is int else at
 
     def indices(self, depth: int) -> range | tuple[int, ...]:
         """The numbers of the replaced blocks of a stage.
@@ -150,7 +156,7 @@ class Deflation(Settings):
             return (2 * layers * int(self.keep[:-1]) + 100) // 200
         if self.keep > layers:
             raise NasError(
-                f"deflation.keep = {self.keep} is more than the {layers} spatiotemporal layers of this network",
+                f"keep = {self.keep} is more than the {layers} spatiotemporal layers of this network",
                 fix=f"use 0 to {layers}, a share such as 50%, or all",
             )
         return self.keep

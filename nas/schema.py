@@ -68,7 +68,20 @@ def validate(model: type[Model], value: Any) -> Model:
     except ValidationError as error:
         found = error.errors()
         misspelt = (one for one in found if one["type"] == "extra_forbidden")
-        raise _explain(next(misspelt, found[0]), model) from None
+        raise _explain(next(misspelt, _joined(found)), model) from None
+
+
+def _joined(found: list[dict]) -> dict:
+    """The first finding; where a value may be of several types, all that these said about it.
+
+    pydantic puts the type, such as `literal['all']` or `constrained-int`, in the path: no key is written like that.
+    """
+    first = found[0]
+    at = next((i for i, step in enumerate(first["loc"]) if isinstance(step, str) and not step.isidentifier()), None)
+    if at is None:
+        return first
+    alike = [one["msg"] for one in found if one["loc"][:at] == first["loc"][:at]]
+    return {**first, "loc": first["loc"][:at], "msg": ", or ".join(dict.fromkeys(alike))}
 
 
 def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
@@ -87,7 +100,7 @@ def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
         return SchemaError(
             f"{_written(found['input'])} does not fit", path=path, fix="write three numbers, as in [2, 2, 2]"
         )
-    message = str(cause) if cause else found["msg"][0].lower() + found["msg"][1:]
+    message = str(cause) if cause else found["msg"][0].lower() + found["msg"][1:].replace("Input", "input")
     return SchemaError(f"{_written(found['input'])} does not fit: {message}", path=path)
 
 
