@@ -8,8 +8,7 @@ is told in notes, never hidden.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from math import prod
+from collections.abc import Iterable, Iterator
 
 from nas.blocks.registry import changed, found
 from nas.errors import NasError
@@ -17,7 +16,14 @@ from nas.genotype import Clip, Deflation, Genotype, Replacement, Stage
 from nas.network import flat_layers, stage_piece, stem_piece
 
 MULTIPLE = 8  # scaled widths are multiples of this
-GROUP_GENES = ("pointwise_groups", "group_width", "groups")
+COUNTED = ("pointwise_groups", "groups")  # genes that are numbers of groups
+FORMS = {  # how notes tell genes
+    "groups": "{} groups",
+    "pointwise_groups": "{} groups",
+    "dims": "{} axes",
+    "sizes": "sizes {}",
+    "reduction": "reduction {}",
+}
 Sizes = tuple[int | str, ...]
 
 
@@ -59,8 +65,8 @@ def scale(
 
 def _shrunk(stage: Stage, width: float, depth: float) -> Stage:
     narrow, fewer = _narrowed(stage.width, width), max(1, int(stage.depth * depth + 0.5))
-    small = changed(stage, "group_width", lambda value: max(1, value * narrow // stage.width))
-    small = changed(small, "sizes", lambda sizes: _divided(sizes, stage.width, narrow))
+    small = changed(stage, "group_width", lambda value: max(1, int(value * narrow / stage.width + 0.5)))
+    small = changed(small, "sizes", lambda sizes: _shortened(sizes, narrow / stage.width))
     replace = _kept(small.replace, stage.depth, fewer)
     return small.model_copy(update={"width": narrow, "depth": fewer, "replace": replace})
 
@@ -81,22 +87,15 @@ def _kept(replace: Replacement | None, before: int, after: int) -> Replacement |
     return replace.model_copy(update={"at": inside or (after - 1,)})
 
 
-def _divided(sizes: Sizes, width: int, narrow: int) -> Sizes:
-    """Given sizes of axes at the new width: the largest is divided, or becomes the rest, so that the product fits."""
-    known = [size for size in sizes if isinstance(size, int)]
-    if "rest" in sizes or not known or width == narrow:
+def _shortened(sizes: Sizes, factor: float) -> Sizes:
+    """Given sizes of axes at another width: all shorter by the same factor, as balanced ones are; one is the rest."""
+    numbers = [size for size in sizes if isinstance(size, int)]
+    if factor == 1 or not numbers:
         return sizes
-    small = list(sizes)
-    while prod(_numbers(small)) * width > prod(known) * narrow:
-        largest = max(_numbers(small))
-        small[small.index(largest)] = _divisors(largest)[1]
-    if prod(_numbers(small)) * width != prod(known) * narrow:
-        small[small.index(max(_numbers(small)))] = "rest"
-    return tuple(small)
-
-
-def _numbers(sizes: list[int | str]) -> list[int]:
-    return [size for size in sizes if isinstance(size, int)]
+    short = factor ** (1 / sum(size != "all" for size in sizes))
+    longest = sizes.index(max(numbers)) if "rest" not in sizes else -1
+    scaled = (size if isinstance(size, str) else max(1, int(size * short + 0.5)) for size in sizes)
+    return tuple("rest" if axis == longest else size for axis, size in enumerate(scaled))
 
 
 def _buildable(stage: Stage, c_in: int) -> Stage:
@@ -115,25 +114,37 @@ def _buildable(stage: Stage, c_in: int) -> Stage:
 
 
 def _nearby(stage: Stage) -> Iterator[Stage]:
-    """Stages with fewer groups, smaller given sizes, smaller reductions or fewer axes, little changes first.
+    """Stages with other groups, smaller given sizes, smaller reductions or fewer axes, little changes first.
 
     As a last resort the stage is wider: a downsample module must add channels to those it has.
     """
-    limits = [
-        sorted({d for name in names for value in found(stage, name) for d in _divisors(value)}, reverse=True) or [1]
-        for names in (("dims",), ("reduction",), GROUP_GENES)
-    ]
-    largest = max((s for sizes in found(stage, "sizes") for s in sizes if isinstance(s, int)), default=1)
-    for wider, axes, size, reduction, groups in itertools.product(
-        range(4), range(max(limits[0]), 0, -1), _divisors(largest), limits[1], limits[2]
+    widths, axes, sizes = list(found(stage, "group_width")), list(found(stage, "dims")), list(found(stage, "sizes"))
+    for wider, dims, size, reduction, groups, width in itertools.product(
+        range(4),
+        range(max(axes, default=1), 0, -1),
+        _limits(size for given in sizes for size in given if isinstance(size, int)),
+        _limits(found(stage, "reduction")),
+        _limits(value for name in COUNTED for value in found(stage, name)),
+        _around(max(widths, default=1)),
     ):
         one = stage.model_copy(update={"width": stage.width + wider * MULTIPLE})
-        one = changed(one, "dims", lambda value, most=axes: min(value, most))
-        one = changed(one, "sizes", lambda sizes, most=size: tuple(_cut(s, most) for s in sizes))
+        one = changed(one, "dims", lambda value, most=dims: min(value, most))
+        one = changed(one, "sizes", lambda given, most=size: tuple(_cut(s, most) for s in given))
         one = changed(one, "reduction", lambda value, most=reduction: _cut(value, most))
-        for name in GROUP_GENES:
+        one = changed(one, "group_width", lambda value, new=width: new)
+        for name in COUNTED:
             one = changed(one, name, lambda value, most=groups: _cut(value, most))
         yield one
+
+
+def _limits(values: Iterable[int]) -> list[int]:
+    """Numbers to cut all values down to, the largest first."""
+    return sorted({divisor for value in values for divisor in _divisors(value)}, reverse=True) or [1]
+
+
+def _around(value: int) -> list[int]:
+    """The value, then the numbers nearest to it by ratio."""
+    return sorted(range(1, 2 * value + 1), key=lambda other: max(other / value, value / other))
 
 
 def _cut(value: int | str, most: int) -> int | str:
@@ -158,11 +169,10 @@ def _layers(genotype: Genotype) -> int:
 def _changes(stage: Stage, small: Stage) -> list[str]:
     """What is not simply smaller: numbers of groups and axes, sizes of axes, reductions, replaced blocks."""
     told = []
-    for name, what in (("groups", "groups"), ("pointwise_groups", "groups"), ("dims", "axes"), ("sizes", "sizes")):
-        told += _differences(what, found(stage, name), found(small, name))
+    for name, form in FORMS.items():
+        told += _differences(form, found(stage, name), found(small, name))
     widths = [(stage.width // w, small.width // v) for w, v in _pairs(stage, small, "group_width")]
-    told += _differences("groups", (a for a, _ in widths), (b for _, b in widths))
-    told += _differences("as reduction", found(stage, "reduction"), found(small, "reduction"))
+    told += _differences(FORMS["groups"], (a for a, _ in widths), (b for _, b in widths))
     if stage.replace and isinstance(small.replace.at, tuple) and stage.replace.at != small.replace.at:
         told.append(f"replaced blocks {_written(stage.replace.at)} became {_written(small.replace.at)}")
     return [f"{change} at width {small.width}" for change in dict.fromkeys(told)]
@@ -172,9 +182,9 @@ def _pairs(stage: Stage, small: Stage, name: str) -> list[tuple[int, int]]:
     return list(zip(found(stage, name), found(small, name), strict=True))
 
 
-def _differences(what: str, before: Iterator, after: Iterator) -> list[str]:
+def _differences(form: str, before: Iterator, after: Iterator) -> list[str]:
     pairs = zip(before, after, strict=True)
-    return [f"{_written(old)} {what} became {_written(new)}" for old, new in pairs if old != new]
+    return [f"{form.format(_written(old))} became {_written(new)}" for old, new in pairs if old != new]
 
 
 def _written(value) -> str:

@@ -92,6 +92,70 @@ def test_a_network_that_sees_time_goes_on_seeing_it():
     assert scale(whole, depth=0.25)[0].deflation.keep == 1
 
 
+def stage_of(block, width=64, depth=2, **more):
+    text = f"stages: [{{depth: {depth}, width: {width}, block: {block}}}]"
+    return scale(space.parse(text).genotype({}), **{"width": 0.25, **more})
+
+
+def genes(small):
+    return dict(dict(small.stages[0].block.genes)["conv"].genes)
+
+
+def test_the_number_of_axes_stays():
+    small, notes = stage_of("{kind: bottleneck, conv: {kind: tensor, dims: 3}}")
+    assert (genes(small)["dims"], notes) == (3, [])
+    assert [conv.groups for conv in convs(small) if conv.kernel == (1, 3, 3)] == [4, 8, 8] * 2
+
+
+def test_given_sizes_shrink_like_balanced_ones():
+    for sizes, expected in (
+        ("[rest, 16]", ("rest", 8)),
+        ("[rest, 4]", ("rest", 2)),
+        ("[rest, 1]", ("rest", 1)),
+        ("[8, 8]", ("rest", 4)),
+        ("[all, all]", ("all", "all")),
+    ):
+        small, _ = stage_of(f"{{kind: bottleneck, conv: {{kind: tensor, sizes: {sizes}}}}}")
+        assert genes(small)["sizes"] == expected
+
+
+def test_axes_too_short_for_tensor_excitation_have_a_smaller_reduction_and_it_is_told():
+    small, notes = stage_of("{kind: bottleneck, conv: {kind: tensor, dims: 3, excitation: {kind: te}}}")
+    assert dict(genes(small)["excitation"].genes)["reduction"] == 2
+    assert notes == ["stages.0: reduction 4 became 2 at width 16"]
+
+
+def test_more_axes_than_the_width_has_are_fewer_and_told():
+    small, notes = stage_of("{kind: bottleneck, conv: {kind: tensor, dims: 5}}")
+    assert (genes(small)["dims"], notes) == (4, ["stages.0: 5 axes became 4 at width 16"])
+
+
+def test_inception_channels_keep_their_proportion():
+    small, notes = stage_of("{kind: inception, channels: [64, 96, 128, 16, 32, 32]}", width=256)
+    assert [conv.c_out for conv in convs(small)[1:7]] == [16, 24, 32, 4, 8, 8] and notes == []
+
+
+def test_group_widths_take_the_nearest_number_that_divides():
+    small, _ = scale(model("sevnet-g6"), width=0.5)
+    assert [dict(stage.block.genes)["group_width"] for stage in small.stages] == [4, 3, 3, 3]
+    small, _ = scale(model("sevnet-g6"), width=0.25)
+    assert {dict(stage.block.genes)["group_width"] for stage in small.stages} == {2}
+
+
+def test_a_stage_that_must_add_channels_is_widened_and_it_is_told():
+    small, notes = scale(model("sevnet-g6"), width=0.1)
+    assert [stage.width for stage in small.stages] == [16, 24, 32, 40]
+    assert "stages.0: width 8 became 16, to have room for added channels" in notes
+
+
+@pytest.mark.parametrize(("name", "at"), [("ct-net-r50", (0,)), ("ct-module-r50-plus1", (0,))])
+def test_where_blocks_are_replaced_one_stays_so(name, at):
+    small, notes = scale(model(name), depth=0.25)
+    assert small.stages[3].replace.at == at
+    assert any(note.startswith("stages.3: replaced blocks") for note in notes)
+    assert scale(model(name), depth=0.5)[0].stages[3].replace.at in ("odd", (1,))
+
+
 @pytest.mark.parametrize("path", [str(path) for path in content.everything("space")])
 def test_every_scaled_genotype_builds_and_is_cheaper(path):
     found, rng = space.load(path), Random(2)
