@@ -79,7 +79,7 @@ def _costs(counted: Cost) -> Table:
     ):
         table.add_row(label, value, note)
     if counted.measured:
-        note = "blocks are torch modules; their own depth and field are not known"
+        note = "blocks are modules: depth, field, weights of unusual layers unknown"
         table.add_row("measured", f"{counted.measured}", note)
     return table
 

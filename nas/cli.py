@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -137,6 +137,9 @@ def retrain(
     data: Annotated[str | None, typer.Option(help="In place of the recipe's.")] = None,
     imports: Imports = None,
     weights: Annotated[str | None, typer.Option(help="A file to start from; 2D weights are inflated.")] = None,
+    deflated: Annotated[
+        Literal["sum", "centre"], typer.Option(help="What deflated layers take of 3D kernels in --weights.")
+    ] = "sum",
     device: Device = "auto",
 ) -> None:
     """Train a chosen genotype at full size; the same command goes on where it was stopped."""
@@ -147,7 +150,15 @@ def retrain(
     if pick not in (None, "knee", "best", "cheapest"):
         raise typer.BadParameter(f"'{pick}' is none of knee, best, cheapest", param_hint="--pick")
     run.retrain(
-        study, trial=trial, pick=pick, epochs=epochs, data=data, weights=weights, device=device, console=console
+        study,
+        trial=trial,
+        pick=pick,
+        epochs=epochs,
+        data=data,
+        weights=weights,
+        deflated=deflated,
+        device=device,
+        console=console,
     )
 
 

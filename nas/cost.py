@@ -143,7 +143,7 @@ def _residual(node: Residual, shape: Shape) -> Counted:
     if side.shape != body.shape:
         raise NasError(
             f"a block's body gives {_written(body.shape)}, its shortcut {_written(side.shape)}: no sum of the two",
-            fix="use kernels of odd size",
+            fix=_remedy(body.shape, side.shape),
         )
     return _beside([body, side], body.shape)
 
@@ -183,15 +183,27 @@ def _check_alike(shapes: list[tuple[int, ...]]) -> None:
     if other := next((shape for shape in shapes if shape != shapes[0]), None):
         raise NasError(
             f"branches give {_written(shapes[0])} and {_written(other)}: they cannot be joined",
-            fix="use kernels of odd size",
+            fix=_remedy(shapes[0], other),
         )
+
+
+def _remedy(one: tuple[int, ...], two: tuple[int, ...]) -> str:
+    return "use kernels of odd size" if one[0] == two[0] or len(one) < 4 else "give both the same number of channels"
 
 
 def _written(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
+def _check_channels(node: Node, expected: int, shape: Shape) -> None:
+    if shape[0] != expected:
+        raise NasError(
+            f"a {type(node).__name__} of {expected} channels is given {shape[0]}", fix="mend the block's tree"
+        )
+
+
 def _conv(node: Conv, shape: Shape) -> Counted:
+    _check_channels(node, node.c_in, shape)
     out = (node.c_out, *_out_size(shape, node.kernel, node.stride))
     weights = node.c_out * (node.c_in // node.groups) * prod(node.kernel)
     positions = prod(out[1:])
@@ -202,6 +214,7 @@ def _conv(node: Conv, shape: Shape) -> Counted:
 
 
 def _norm(node: Norm, shape: Shape) -> Counted:
+    _check_channels(node, node.channels, shape)
     return Counted((0, 0, 2 * node.channels, 0, 0, 0, prod(shape), 0, 0), shape, Field())
 
 
@@ -226,6 +239,7 @@ def _mean(node: Mean, shape: Shape) -> Counted:
 
 
 def _linear(node: Linear, shape: Shape) -> Counted:
+    _check_channels(node, node.c_in, shape)
     weights, positions = node.c_in * node.c_out, prod(shape[1:])
     sums = (0, weights * positions, weights + node.c_out, weights, 0, node.c_out * positions, 0, 1, 0)
     return Counted(sums, (node.c_out, *shape[1:]), Field())

@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MANY = 24  # known names that an error lists
+
 
 class NasError(ValueError):
     """A mistake in what the user gave, told in one line.
@@ -45,4 +47,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(str(name) for name in known)
     close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
     guess = f"did you mean '{close[0]}'? " if close else ""
+    if len(names) > MANY:
+        names = [*names[:MANY], f"and {len(names) - MANY} more"]
     return f"{guess}Known: {' '.join(names)}" if names else "nothing is known here"

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nas.errors import NasError
+
+
+@contextmanager
+def tidied(folder: Path, lock: str) -> Iterator[None]:
+    """Take a folder away again where an error left nothing but its lock file in it."""
+    new = not folder.exists()
+    try:
+        yield
+    except NasError:
+        if new and folder.is_dir() and not {path.name for path in folder.iterdir()} - {lock}:
+            shutil.rmtree(folder)
+        raise
 
 
 def write(path: Path, data: bytes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator
 
 from nas import strict_yaml
 from nas.blocks import Place  # noqa: F401  (importing the package registers the built-in blocks)
@@ -71,11 +71,20 @@ class Replacement(Settings):
     at: Literal["none", "odd", "rest", "all"] | Annotated[tuple[Index, ...], Field(min_length=1)]
     # the block that stands there
     block: Block
+    # its width where that means something else than for the others; null: the stage's
+    width: Count | None = None
 
     @field_validator("at", mode="before")
     @classmethod
     def _several(cls, at: Any) -> Any:
         return (at,) if type(at) is int else at
+
+    @field_validator("at")
+    @classmethod
+    def _once(cls, at: Any) -> Any:
+        if not isinstance(at, str) and len(set(at)) < len(at):
+            raise ValueError("name each block once")
+        return at if isinstance(at, str) else tuple(sorted(at))
 
     def indices(self, depth: int) -> range | tuple[int, ...]:
         """The numbers of the replaced blocks of a stage.
@@ -103,22 +112,29 @@ class Stage(Settings):
     # another block in the place of some of them; null: none
     replace: Replacement | None = None
 
-    @model_validator(mode="after")
-    def _inside(self) -> Stage:
-        beyond = [i for i in self.replace.indices(self.depth) if i >= self.depth] if self.replace else []
-        if beyond:
+    @cached_property
+    def blocks(self) -> tuple[Part, ...]:
+        """The block at each place; raises SchemaError where one that is not there should be replaced."""
+        return tuple(self.replace.block if self.replaces(i) else self.block for i in range(self.depth))
+
+    def replaces(self, number: int) -> bool:
+        """Whether another block stands at a place."""
+        return number in self._replaced
+
+    def width_of(self, number: int) -> int:
+        """The width of the block at a place."""
+        return (self.replace.width or self.width) if self.replaces(number) else self.width
+
+    @cached_property
+    def _replaced(self) -> frozenset[int]:
+        replaced = frozenset(self.replace.indices(self.depth)) if self.replace else frozenset()
+        if beyond := sorted(number for number in replaced if number >= self.depth):
             raise SchemaError(
                 f"block {beyond[0]} is outside of a stage of {self.depth}",
                 path=("replace", "at"),
                 fix=f"number the blocks from 0 to {self.depth - 1}, or write none, odd, rest or all",
             )
-        return self
-
-    @cached_property
-    def blocks(self) -> tuple[Part, ...]:
-        """The block at each place."""
-        replaced = self.replace.indices(self.depth) if self.replace else ()
-        return tuple(self.replace.block if i in replaced else self.block for i in range(self.depth))
+        return replaced
 
     def __hash__(self) -> int:
         return self._hash

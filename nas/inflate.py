@@ -13,6 +13,8 @@ cut what the sum needs) nor with `first: temporal`: there the temporal half star
 Known limit: pixels are normalised by 0.45 and 0.225 here, and norms have an epsilon of 1e-5. ImageNet weights of
 other libraries saw slightly other pixels (torchvision's GoogLeNet about half as wide ones, and an epsilon of 1e-3).
 The norms take that up in the first steps of training; before them, the outputs are not the source's to the digit.
+torchvision's GoogLeNet also pools without padding, rounding sizes up: its windows lie one pixel beside those of I3D's
+poolings here, so that network starts near the 2D one, not as it.
 """
 
 from __future__ import annotations
@@ -56,6 +58,8 @@ class Weights:
     path: Path
     sha256: str
     tensors: State
+    # what a deflated layer takes of a kernel: its sum over time, or its centre
+    deflated: Literal["sum", "centre"] = "sum"
 
 
 @dataclass(frozen=True)

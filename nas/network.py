@@ -95,7 +95,8 @@ def pieces(genotype: Genotype) -> list[Piece]:
 
 def flat_layers(genotype: Genotype) -> list[Flat]:
     """For the stem and each stage, which of its spatiotemporal layers lose their temporal extent."""
-    counts = [genotype.stem.conv.layers, *(sum(part.layers for part in stage.blocks) for stage in genotype.stages)]
+    stages = [_located(("stages", number), _layers, stage) for number, stage in enumerate(genotype.stages)]
+    counts = [genotype.stem.conv.layers, *stages]
     total = sum(counts)
     try:
         kept = genotype.deflation.count(total)
@@ -109,18 +110,23 @@ def flat_layers(genotype: Genotype) -> list[Flat]:
     return flat
 
 
+def _layers(stage: Stage) -> int:
+    return sum(part.layers for part in stage.blocks)
+
+
 @lru_cache(maxsize=1 << 16)
 def stage_piece(stage: Stage, c_in: int, flat: Flat) -> Piece:
     """The blocks of a stage, named by their number, behind its pooling (`pool`) if it has one."""
+    blocks = stage.blocks
     parts, stride, layers = [], stage.stride, iter(flat)
     names = [str(number) for number in range(stage.depth)]
     if stage.pool:
         parts.append(pool_piece(stage.pool, c_in))
         names.insert(0, "pool")
-    for part in stage.blocks:
+    for number, part in enumerate(blocks):
         own = tuple(islice(layers, part.layers)) or (False,) * part.spec.layers
-        where = () if part is stage.block else ("replace",)
-        parts.append(_located(where, block_piece, part, Place(c_in, stage.width, stride, own)))
+        where = ("replace",) if stage.replaces(number) else ()
+        parts.append(_located(where, block_piece, part, Place(c_in, stage.width_of(number), stride, own)))
         c_in, stride = parts[-1].c_out, ONES
     tree = Seq(tuple((name, part.tree) for name, part in zip(names, parts, strict=True)))
     return Piece(tree, c_in, tuple(parts))

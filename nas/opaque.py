@@ -1,8 +1,9 @@
 """Blocks that return a torch module instead of a tree: what they cost is measured, and marked as measured.
 
 A module's multiply-accumulates are half of what torch counts in a forward pass on the meta device; the rest is read
-off its layers. What no layer tells stays unknown: its interaction field, its share of the receptive field; its depth
-counts every convolution and linear layer, as if they stood in one row.
+off its convolutions, linear layers and norms: parameters of other kinds count in `params` alone. What no layer tells
+stays unknown: its interaction field, its share of the receptive field; its depth counts every convolution and linear
+layer, as if they stood in one row.
 """
 
 from __future__ import annotations
@@ -34,7 +35,13 @@ def wrapped(part: Part, place: Place) -> Opaque:
 
 def make(node: Opaque) -> nn.Module:
     """The module, initialised by its own code."""
+    from torch import nn
+
     module = BLOCKS.specs[node.kind].function(Place(*node.place), **dict(node.genes))
+    if not isinstance(module, nn.Module):
+        raise NasError(
+            f"the block '{node.kind}' returns {type(module).__name__}", fix="return a tree or a torch module"
+        )
     module.initialises_itself = True
     return module
 
@@ -53,9 +60,12 @@ def measure(node: Opaque, shape: Shape) -> Counted:
         meter = _Meter(module)
         with FlopCounterMode(display=False) as counter:
             out = tuple(module(x).shape)
+    except NasError:
+        raise
     except Exception as error:  # whatever a user's code does
         told = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise NasError(f"the block '{node.kind}' does not run on {'x'.join(map(str, shape))}: {told}") from error
+        problem = f"the block '{node.kind}' does not run on {'x'.join(map(str, shape))}: {told}"
+        raise NasError(problem, fix="a block must take clips of any length and size") from error
     if len(out) != 5:
         raise NasError(f"the block '{node.kind}' returns {len(out)} axes", fix="return (b, c, t, h, w)")
     params = sum(p.numel() for p in module.parameters())

@@ -17,6 +17,7 @@ from nas import fronts
 from nas.console import say
 from nas.study import Trial
 from nas.summary import summary
+from nas.units import UNITS
 
 ROWS = 8  # of the front, in the live picture
 MUCH_WAITING = 0.1  # share of a trial's time beyond which waiting for data is told
@@ -96,9 +97,7 @@ class SearchReporter:
         self.current, self.known, self.rows = trial, trials, []
         self.done_steps, self.steps, self.began = 0, 0, time.monotonic()
         if self.live is None:
-            again = (
-                f" (attempt {trial.attempts + 1})" if trials and trial.state == "running" and trial.attempts > 1 else ""
-            )
+            again = f" (attempt {trial.attempts})" if trials and trial.state == "running" and trial.attempts > 1 else ""
             self._line(f"trial {trial.number} of {self.trials}: {self._describe(trial)}{again}")
         self._refresh()
 
@@ -238,6 +237,11 @@ def accuracy(trial: Trial) -> str:
     return f"{p:.3f} ±{math.sqrt(p * (1 - p) / clips):.3f}" if clips else f"{p:.3f}"
 
 
+def _digits(value: float) -> str:
+    """Three digits, however small; whole numbers of thousands whole."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
 def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> Table:
     """Trials with accuracy and costs; of more than `rows`, evenly spread ones."""
     table = Table(title=escape(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
@@ -251,9 +255,7 @@ def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> 
         table.add_row(
             str(trial.number),
             accuracy(trial),
-            f"{trial.cost.macs / 1e9:.2f}",
-            f"{trial.cost.interactions / 1e9:.3f}",
-            f"{trial.cost.params / 1e6:.2f}",
+            *(_digits(unit.of(trial.cost)) for unit in (UNITS["gflops"], UNITS["ginteractions"], UNITS["mparams"])),
             escape(summary(fronts.genotype_of(trial))),
         )
     return table

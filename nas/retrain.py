@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 INITIAL = "initial.json"
 LIBRARIES = ("torch", "safetensors", "numpy", "pydantic")
+LOCK = ".lock"
 
 
 def retrain(
@@ -68,7 +69,7 @@ def retrain(
     """
     note = on_note or (lambda text: None)
     _check_classes(genotype, pack)
-    with _claimed(folder):
+    with files.tidied(folder, LOCK), _claimed(folder):
         run = train.identity(pack, settings, clip, seed)
         curve = _earlier(folder, genotype, run, weights)
         if curve and (folder / "metrics.json").exists():
@@ -128,7 +129,7 @@ class _Keeper:
 @contextlib.contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """The folder, made and kept for this process; the claim ends with the process, however it ends."""
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -159,8 +160,10 @@ def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: inf
 def _check_same_weights(path: Path, weights: inflate.Weights | None) -> None:
     """Raise NasError unless the run in this folder started from the same bytes, under whatever name."""
     old, new = _initial(path), _source(weights) if weights else None
-    if (old or {}).get("sha256") != (new or {}).get("sha256"):
-        told = [{"weights": f"{one['file']} ({one['sha256'][:8]})"} if one else {} for one in (old, new)]
+    if any((old or {}).get(name) != (new or {}).get(name) for name in ("sha256", "kernels")):
+        told = [
+            {"weights": f"{one['file']} ({one['sha256'][:8]}, {one['kernels']})"} if one else {} for one in (old, new)
+        ]
         checkpoint.check_same_run(path, *told)
 
 
@@ -170,7 +173,7 @@ def _start(model: nn.Module, path: Path, weights: inflate.Weights | None, note: 
         path.unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
         return
     try:
-        report = inflate.inflate(weights.tensors, model)
+        report = inflate.inflate(weights.tensors, model, deflated=weights.deflated)
     except NasError as error:
         raise error.at(str(weights.path)) from None
     _write_json(path, {**_source(weights), **asdict(report)})
@@ -181,7 +184,7 @@ def _start(model: nn.Module, path: Path, weights: inflate.Weights | None, note: 
 
 
 def _source(weights: inflate.Weights) -> dict[str, str]:
-    return {"file": weights.path.name, "sha256": weights.sha256}
+    return {"file": weights.path.name, "sha256": weights.sha256, "kernels": weights.deflated}
 
 
 def _initial(path: Path) -> dict | None:
@@ -190,7 +193,8 @@ def _initial(path: Path) -> dict | None:
         return None
     try:
         stored = json.loads(path.read_text())
-        return {**stored, "file": str(stored["file"]), "sha256": str(stored["sha256"])}
+        texts = {name: str(stored[name]) for name in ("file", "sha256", "kernels")}
+        return {**stored, **texts}
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "put its backup back, or move this folder away to start again"
         raise NasError("cannot be read as the start of a run", where=str(path), fix=fix) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from nas import files, fronts, session, strict_yaml
 from nas import study as studies
 from nas.console import say
 from nas.progress import SearchReporter, front_table, preparation
+from nas.recipe import TrainSettings
 from nas.search.start import Start, starts
 from nas.seeds import seed_for
 from nas.study import Study
@@ -25,7 +27,7 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 def search(target: str | None, flags: dict[str, Any], *, device: str, console: Console) -> None:
     """Create or resume a study and run it to its number of trials."""
     asked = session.request(target, flags)
-    with studies.driving(asked.folder):
+    with files.tidied(asked.folder, studies.LOCK), studies.driving(asked.folder):
         if studies.exists(asked.folder):
             study, space = session.resume(asked)
             wanted = session.wanted(study, asked)
@@ -49,9 +51,11 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
 
 def _tell_starts(known: list[Start], over: list[str], console: Console) -> None:
     names = ", ".join(start.name for start in known)
-    say(console, f"starts from {len(known)} known networks: {names}" if known else "no known network to start from")
+    told = f"starts from {len(known)} of the known networks, at the space's clip: {names}"
+    say(console, told if known else "no published network that fits the budget is in this space")
     if over:
-        say(console, f"over the budget, left out: {', '.join(over)}")
+        more = f" and {len(over) - 3} more" if len(over) > 3 else ""
+        say(console, f"over the budget, left out: {', '.join(over[:3])}{more}")
 
 
 def _search(study: Study, space, pack, trials: int, device: str, console: Console) -> None:
@@ -119,6 +123,7 @@ def retrain(
     epochs: int | None,
     data: str | None,
     weights: str | None,
+    deflated: str,
     device: str,
     console: Console,
 ) -> None:
@@ -129,9 +134,9 @@ def retrain(
     wanted = study.recipe.model_copy(
         update={"data": study.recipe.data.model_copy(update={"path": data or study.recipe.data.path})}
     )
-    train = settings.train.model_copy(update={"epochs": epochs} if epochs else {})
+    train = settings.train.model_copy(update=_length(settings.train, epochs) if epochs else {})
     folder = study.folder / "retrained" / str(chosen.number)
-    initial = _initial(weights) if weights else None
+    initial = _initial(weights, deflated) if weights else None
     try:
         with preparation(console) as progress:
             pack = session.prepare(wanted, progress)
@@ -166,10 +171,16 @@ def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, weights, de
     say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
 
 
-def _initial(weights: str):
+def _length(train: TrainSettings, epochs: int) -> dict[str, Any]:
+    """Another number of epochs, and a warm-up that still fits into it."""
+    warmup = train.warmup if train.warmup <= epochs else train.warmup * epochs / train.epochs
+    return {"epochs": epochs, "warmup": warmup}
+
+
+def _initial(weights: str, deflated: str):
     from nas import inflate
 
-    return inflate.read(Path(weights))
+    return replace(inflate.read(Path(weights)), deflated=deflated)
 
 
 def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> None:

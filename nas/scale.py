@@ -16,6 +16,7 @@ from nas.genotype import Clip, Deflation, Genotype, Replacement, Stage
 from nas.network import flat_layers, stage_piece, stem_piece
 
 MULTIPLE = 8  # scaled widths are multiples of this
+REPLACED = 3  # blocks that stages keep where some blocks are replaced: with fewer, "odd" and "rest" are the same
 COUNTED = ("pointwise_groups", "groups")  # genes that are numbers of groups
 FORMS = {  # how notes tell genes
     "groups": "{} groups",
@@ -38,12 +39,14 @@ def scale(
     """The scaled genotype without its facts, and notes on what had to change besides.
 
     Widths are multiplied by `width` and rounded to multiples of 8 (at least 8), numbers of blocks by `depth`
-    and rounded half up (at least 1). Raises NasError where the genotype describes no network.
+    and rounded half up (at least 1, and 3 in a network that replaces
+    some of its blocks). Raises NasError where the genotype describes no network.
     """
     stem = genotype.stem.model_copy(update={"width": _narrowed(genotype.stem.width, width)})
     c_in, stages, notes = stem_piece(stem, ()).c_out, [], []
+    least = REPLACED if any(map(_some_replaced, genotype.stages)) else 1
     for number, stage in enumerate(genotype.stages):
-        shrunk = _shrunk(stage, width, depth)
+        shrunk = _shrunk(stage, width, depth, least)
         small = _buildable(shrunk, c_in)
         notes += [f"stages.{number}: {change}" for change in _changes(stage, small)]
         if small.width != shrunk.width:
@@ -63,12 +66,18 @@ def scale(
     return smaller.model_copy(update={"deflation": _same_share(genotype, smaller)}), notes
 
 
-def _shrunk(stage: Stage, width: float, depth: float) -> Stage:
-    narrow, fewer = _narrowed(stage.width, width), max(1, int(stage.depth * depth + 0.5))
-    small = changed(stage, "group_width", lambda value: max(1, int(value * narrow / stage.width + 0.5)))
-    small = changed(small, "sizes", lambda sizes: _shortened(sizes, narrow / stage.width))
-    replace = _kept(small.replace, stage.depth, fewer)
+def _shrunk(stage: Stage, width: float, depth: float, least: int) -> Stage:
+    narrow, fewer = _narrowed(stage.width, width), max(min(least, stage.depth), int(stage.depth * depth + 0.5))
+    ratio = narrow / stage.width
+    small = changed(stage, "group_width", lambda value: max(min(2, value), int(value * ratio + 0.5)))
+    small = changed(small, "axis", lambda value: max(1, int(value * ratio + 0.5)))
+    small = changed(small, "sizes", lambda sizes: _shortened(sizes, ratio))
+    replace = _kept(small.replace, stage.depth, fewer, width)
     return small.model_copy(update={"width": narrow, "depth": fewer, "replace": replace})
+
+
+def _some_replaced(stage: Stage) -> bool:
+    return bool(stage.replace and len(stage.replace.indices(stage.depth)))
 
 
 def _narrowed(width: int, factor: float) -> int:
@@ -77,9 +86,13 @@ def _narrowed(width: int, factor: float) -> int:
     return max(MULTIPLE, int(width * factor / MULTIPLE + 0.5) * MULTIPLE)
 
 
-def _kept(replace: Replacement | None, before: int, after: int) -> Replacement | None:
+def _kept(replace: Replacement | None, before: int, after: int, width: float) -> Replacement | None:
     """Which blocks of a shallower stage are replaced: where some were, at least its last one."""
-    if replace is None or not list(replace.indices(before)):
+    if replace is None:
+        return None
+    if replace.width:
+        replace = replace.model_copy(update={"width": _narrowed(replace.width, width)})
+    if not len(replace.indices(before)):
         return replace
     inside = tuple(i for i in replace.indices(after) if i < after)
     if inside and isinstance(replace.at, str):
@@ -123,14 +136,15 @@ def _nearby(stage: Stage) -> Iterator[Stage]:
         range(4),
         range(max(axes, default=1), 0, -1),
         _limits(size for given in sizes for size in given if isinstance(size, int)),
-        _limits(found(stage, "reduction")),
+        _limits([*found(stage, "reduction"), *found(stage, "axis")]),
         _limits(value for name in COUNTED for value in found(stage, name)),
         _around(max(widths, default=1)),
     ):
         one = stage.model_copy(update={"width": stage.width + wider * MULTIPLE})
         one = changed(one, "dims", lambda value, most=dims: min(value, most))
         one = changed(one, "sizes", lambda given, most=size: tuple(_cut(s, most) for s in given))
-        one = changed(one, "reduction", lambda value, most=reduction: _cut(value, most))
+        for name in ("reduction", "axis"):
+            one = changed(one, name, lambda value, most=reduction: _cut(value, most))
         one = changed(one, "group_width", lambda value, new=width: new)
         for name in COUNTED:
             one = changed(one, name, lambda value, most=groups: _cut(value, most))

@@ -81,7 +81,10 @@ def _joined(found: list[dict]) -> dict:
     if at is None:
         return first
     alike = [one["msg"] for one in found if one["loc"][:at] == first["loc"][:at]]
-    return {**first, "loc": first["loc"][:at], "msg": ", or ".join(dict.fromkeys(alike))}
+    told = (
+        ", or ".join(dict.fromkeys(alike)).replace("a valid tuple", "a list").replace("Field required", "more values")
+    )
+    return {**first, "loc": first["loc"][:at], "msg": told}
 
 
 def _explain(found: dict, model: type[BaseModel]) -> SchemaError:

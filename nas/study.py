@@ -34,6 +34,7 @@ from nas.units import OBJECTIVES, UNITS
 
 SCHEMA = 1
 DATABASE = "study.db"
+LOCK = ".driver.lock"
 STATES = {TrialState.COMPLETE: "complete", TrialState.FAIL: "failed", TrialState.RUNNING: "running"}
 
 
@@ -225,7 +226,7 @@ def open_study(folder: Path | str) -> Study:
 @contextmanager
 def driving(folder: Path):
     """Hold the study for one driver; the lock ends with the process, however that ends."""
-    lock = FileLock(folder / ".driver.lock", timeout=0)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()

@@ -26,6 +26,10 @@ def load(path: str | Path) -> None:
     file = Path(path).resolve()
     if file in _loaded:
         return
+    if file.is_dir():
+        raise NasError("is a folder", where=str(path), fix="name a Python file with a @block function")
+    if file.name in loaded():
+        raise NasError("another file of this name is imported already", where=str(path), fix="rename one of them")
     if not file.is_file():
         raise NasError("no such file", where=str(path), fix="name a Python file with a @block function")
     digest = sha256(file.read_bytes()).hexdigest()[:16]
@@ -40,7 +44,7 @@ def load(path: str | Path) -> None:
         spec.loader.exec_module(module)
     except NasError as error:
         raise error.at(str(path)) from None
-    except Exception as error:  # whatever a user's code does
+    except (Exception, SystemExit) as error:  # whatever a user's code does
         raise NasError(f"{type(error).__name__}: {error}", where=f"{path}:{_line(error, file)}") from error
     if not {name for registry in REGISTRIES.values() for name in registry.specs} - known:
         raise NasError("registers no block", where=str(path), fix="write @block('my_kind') above a function")
@@ -66,7 +70,7 @@ def require(used: dict[str, str], where: str, *, same: bool = False) -> None:
             )
 
 
-def _line(error: Exception, file: Path) -> int:
+def _line(error: BaseException, file: Path) -> int:
     if isinstance(error, SyntaxError):
         return error.lineno or 1
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]

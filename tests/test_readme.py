@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from nas import space
+from nas import genotype, space, user_blocks
 from nas.blocks import BLOCKS, EXCITATIONS, OPERATORS
+from nas.build import build
 from nas.cli import app
+from nas.cost import cost
 from nas.data import motion
 from tests.spaces import TINY
 
@@ -79,15 +82,20 @@ def test_the_readme_s_own_block_runs(tmp_path):
     assert len([line for line in lines if line.strip() and "import" not in line]) <= 10
     (tmp_path / "my_blocks.py").write_text("\n".join(lines))
     stages = "[{depth: 2, width: 32, stride: [1, 2, 2], block: {kind: squeeze, middle: !choice [8, 16]}}]"
-    (tmp_path / "my_space.yaml").write_text(
-        f"{{input: {{frames: 4, size: 32}}, stem: {{width: 16}}, stages: {stages}}}"
-    )
+    rest = f"input: {{frames: 4, size: 32}}, stem: {{width: 16}}, stages: {stages}"
+    (tmp_path / "my_space.yaml").write_text(f"{{{rest}}}")
     command = re.search(r"`nas (check my_space.yaml --import my_blocks.py)`", README)[1]
     done = subprocess.run(
         [sys.executable, "-m", "nas", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "2 records" in done.stdout and "100.00%" in done.stdout
+    user_blocks.load(tmp_path / "my_blocks.py")
+    for keep, frames in (("0", 1), ("all", 7)):
+        (tmp_path / "own.yaml").write_text(f"{{deflation: {{keep: {keep}}}, {rest.replace('!choice [8, 16]', '8')}}}")
+        own = genotype.load(tmp_path / "own.yaml")
+        assert cost(own).receptive_field[0] == frames
+        assert build(own, seed=0)(torch.randn(2, 3, 4, 32, 32)).shape == (2, 400)
 
 
 def test_the_readme_names_every_kind():

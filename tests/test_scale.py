@@ -10,7 +10,7 @@ from nas.build import build
 from nas.cost import cost
 from nas.genotype import Clip, Deflation
 from nas.layers import Conv, leaves
-from nas.network import network
+from nas.network import key, network
 from nas.scale import scale
 
 
@@ -84,7 +84,7 @@ def test_steps_keep_their_groups_too():
 
 def test_a_group_width_that_cannot_shrink_is_told():
     text = "stages: [{depth: 1, width: 64, block: {kind: bottleneck, conv: {kind: grouped, group_width: 2}}}]"
-    assert scale(space.parse(text).genotype({}), width=0.25)[1] == ["stages.0: 32 groups became 16 at width 16"]
+    assert scale(space.parse(text).genotype({}), width=0.25)[1] == ["stages.0: 32 groups became 8 at width 16"]
 
 
 def test_a_network_that_sees_time_goes_on_seeing_it():
@@ -148,12 +148,24 @@ def test_a_stage_that_must_add_channels_is_widened_and_it_is_told():
     assert "stages.0: width 8 became 16, to have room for added channels" in notes
 
 
-@pytest.mark.parametrize(("name", "at"), [("ct-net-r50", (0,)), ("ct-module-r50-plus1", (0,))])
+@pytest.mark.parametrize(("name", "at"), [("ct-net-r50", "odd"), ("ct-module-r50-plus1", (1,))])
 def test_where_blocks_are_replaced_one_stays_so(name, at):
     small, notes = scale(model(name), depth=0.25)
-    assert small.stages[3].replace.at == at
-    assert any(note.startswith("stages.3: replaced blocks") for note in notes)
-    assert scale(model(name), depth=0.5)[0].stages[3].replace.at in ("odd", (1,))
+    assert [stage.depth for stage in small.stages] == [3, 3, 3, 3]
+    assert (small.stages[3].replace.at, notes) == (at, [])
+
+
+def test_replaced_blocks_beyond_a_shallower_stage_move_to_its_end_and_it_is_told():
+    text = "{depth: 10, width: 16, block: {kind: simple}, replace: {at: [2, 9], block: {kind: plain}}}"
+    small, notes = scale(space.parse(f"stages: [{text}]").genotype({}), depth=0.25)
+    assert small.stages[0].replace.at == (2,)
+    assert notes == ["stages.0: replaced blocks [2, 9] became [2] at width 16"]
+
+
+def test_designs_that_differ_in_which_blocks_are_replaced_differ_as_proxies():
+    names = ("tsn-r50", "ct-module-r50", *(f"ct-module-r50-plus{n}" for n in (1, 4, 6, 12)))
+    found = [scale(model(name), width=0.25, depth=0.25)[0] for name in names]
+    assert len({key(small) for small in found}) == len(found)
 
 
 @pytest.mark.parametrize("path", [str(path) for path in content.everything("space")])

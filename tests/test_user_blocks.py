@@ -114,7 +114,7 @@ def test_a_missing_file_says_so():
 )
 def test_a_block_that_fails_says_where(tmp_path, body, words, request):
     kind = "".join(filter(str.isalnum, request.node.name))
-    file = tmp_path / "failing.py"
+    file = tmp_path / f"{kind}.py"
     file.write_text(f"from torch import nn\nfrom nas.blocks import block\n@block('{kind}')\ndef f(at):\n    {body}\n")
     user_blocks.load(file)
     with pytest.raises(NasError, match=words):

@@ -40,23 +40,23 @@ def gating(c: int, size: int | None) -> Gates:
 
 
 @excitation("te")
-def tensor_excitation(c: int, size: int | None, *, reduction: Count = 4, width: Count | None = None) -> Gates:
+def tensor_excitation(c: int, size: int | None, *, reduction: Count = 4, axis: Count | None = None) -> Gates:
     """Tensor excitation (CT-Net): tensor separable convolutions c -> c / r -> c on averages over t or over h, w.
 
     They run along the axis of the convolution before, of `size` channels; elsewhere than in a tensor operator along
-    `width` neighbouring channels (default: all of them, which makes the gates' convolutions dense).
+    `axis` neighbouring channels (default: all of them, which makes the gates' convolutions dense).
     """
-    axis = size or width or c
-    if c % axis:
-        raise NasError(f"excitation width = {axis} does not divide {c} channels", fix=f"use a divisor of {c}")
-    if axis % reduction:
+    size = size or axis or c
+    if c % size:
+        raise NasError(f"excitation axis = {size} does not divide {c} channels", fix=f"use a divisor of {c}")
+    if size % reduction:
         raise NasError(
-            f"excitation te with reduction {reduction} needs axes of a multiple of {reduction} channels, C_k = {axis}",
+            f"excitation te with reduction {reduction} needs axes of a multiple of {reduction} channels, C_k = {size}",
             fix=f"choose sizes that are multiples of {reduction}, a smaller reduction, or excitation se",
         )
 
     def gate(over: str, kernel: Triple) -> Scale:
-        groups, inner = c // axis, c // reduction
+        groups, inner = c // size, c // reduction
         reduce = seq(pool=Mean(over), reduce=Conv(c, inner, kernel, groups=groups), norm=Norm(inner), act=Act())
         return Scale(Seq((*reduce.children, ("expand", Conv(inner, c, kernel, groups=groups)))))
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, InstanceOf, create_model
 
 from nas.errors import NasError, nearest
-from nas.layers import Node, Triple
+from nas.layers import Triple
 from nas.schema import SchemaError, Settings, validate
 
 
@@ -52,8 +52,9 @@ class Part:
 
     @cached_property
     def layers(self) -> int:
-        """How many spatiotemporal layers it has: its declared number, or 0 when no kernel extends in time."""
-        return self.spec.layers if _extends_in_time(self) else 0
+        """How many spatiotemporal layers it has: its declared number, or 0 when its kernels do not extend in time."""
+        kernels = _kernels(self)
+        return self.spec.layers if not kernels or any(kernel[0] > 1 for kernel in kernels) else 0
 
     def with_gene(self, name: str, value: Any) -> Part:
         """The same part with another value of one gene; raises SchemaError where the kind has no such gene."""
@@ -94,10 +95,10 @@ class Spec:
 
 
 class Registry:
-    """The kinds of one family of parts, by name."""
+    """The kinds of one family of parts, by name; their functions take `places` arguments before the genes."""
 
-    def __init__(self, family: str):
-        self.family = family
+    def __init__(self, family: str, places: int):
+        self.family, self.places = family, places
         self.specs: dict[str, Spec] = {}
 
     def register(self, kind: str, *, layers: int = 1):
@@ -106,7 +107,7 @@ class Registry:
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
             if kind in self.specs:
                 raise NasError(f"the {self.family} kind '{kind}' exists already", fix="give yours another name")
-            self.specs[kind] = Spec(function, _schema_of(kind, function), layers)
+            self.specs[kind] = Spec(function, _schema_of(kind, function, self.places), layers)
             return function
 
         return add
@@ -138,10 +139,14 @@ def load_entry_points() -> None:
     from importlib.metadata import entry_points
 
     for entry in entry_points(group="nas.blocks"):
-        entry.load()
+        try:
+            entry.load()
+        except Exception as error:  # whatever an installed package does
+            told = f"its entry point nas.blocks '{entry.name}' fails: {type(error).__name__}: {error}"
+            raise NasError(told, where=f"package {entry.dist.name}", fix="mend or uninstall it") from error
 
 
-BLOCKS, OPERATORS, EXCITATIONS = Registry("block"), Registry("operator"), Registry("excitation")
+BLOCKS, OPERATORS, EXCITATIONS = Registry("block", 1), Registry("operator", 4), Registry("excitation", 2)
 REGISTRIES = {registry.family: registry for registry in (BLOCKS, OPERATORS, EXCITATIONS)}
 block, operator, excitation = BLOCKS.register, OPERATORS.register, EXCITATIONS.register
 
@@ -194,16 +199,23 @@ def fields(value: Any) -> list[tuple[str, Any]]:
     return [("", inner) for inner in value] if isinstance(value, tuple) else []
 
 
-def _schema_of(kind: str, function: Callable[..., Node]) -> type[BaseModel]:
+def _schema_of(kind: str, function: Callable[..., Any], places: int) -> type[BaseModel]:
+    """The genes are the keyword-only arguments; raises NasError where they are not written so."""
     hints = typing.get_type_hints(function, include_extras=True)
-    genes = {
-        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
+    parameters = inspect.signature(function).parameters
+    genes = {}
+    for number, (name, parameter) in enumerate(parameters.items()):
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            if number >= places:
+                fix = f"put a * before it: genes of '{kind}' are keyword-only"
+                raise NasError(f"'{name}' of '{kind}' is no gene", fix=fix)
+        elif name not in hints:
+            raise NasError(f"the gene '{name}' of '{kind}' has no type", fix=f"write {name}: int = 16")
+        else:
+            genes[name] = (hints[name], ... if parameter.default is parameter.empty else parameter.default)
     return create_model(kind, __base__=Settings, **genes)
 
 
-def _extends_in_time(part: Part) -> bool:
-    single, several = found(part, "kernel"), found(part, "kernels")
-    return any(kernel[0] > 1 for kernel in (*single, *(kernel for kernels in several for kernel in kernels)))
+def _kernels(part: Part) -> list[Triple]:
+    several = (kernel for kernels in found(part, "kernels") for kernel in kernels)
+    return [*found(part, "kernel"), *several]

@@ -145,8 +145,10 @@ class _Plan:
         convs = [Conv(c_in, self.c, kernel, stride, groups=self.c // size) for kernel, stride in operation]
         if connection == "serial":
             convs[1] = replace(convs[1], c_in=self.c)
-        lay = self._parallel if connection == "parallel" else self._in_line
-        lay(f"axis{axis + 1}", convs, gates, coupled=connection == "coupled")
+        if connection == "parallel":
+            self._parallel(f"axis{axis + 1}", convs, gates)
+        else:
+            self._in_line(f"axis{axis + 1}", convs, gates)
         if gates.whole:
             self.add((f"axis{axis + 1}_gate", gates.whole))
 
@@ -157,15 +159,16 @@ class _Plan:
         self._shuffle(self.home, "shuffle_back")
         return Seq(tuple(self.children)) if len(self.children) > 1 else self.children[0][1]
 
-    def _parallel(self, name: str, convs: list[Conv], gates: Gates, *, coupled: bool) -> None:
+    def _parallel(self, name: str, convs: list[Conv], gates: Gates) -> None:
         spatial, temporal = (
             Seq((("conv", conv), ("norm", Norm(self.c)), ("act", Act()), *([("gate", gate)] if gate else [])))
             for conv, gate in zip(convs, gates[:2], strict=True)
         )
         self.add((name, branches(Sum, spatial=spatial, temporal=temporal)))
 
-    def _in_line(self, name: str, convs: list[Conv], gates: Gates, *, coupled: bool) -> None:
+    def _in_line(self, name: str, convs: list[Conv], gates: Gates) -> None:
         """Convolutions one after the other; a coupled one takes the gates of both."""
+        coupled = len(convs) == 1
         for number, conv in enumerate(convs):
             step = f"{name}_{'coupled' if coupled else ('spatial', 'temporal')[number]}"
             self.add((step, conv), *_norm_act(step, self.c))

@@ -53,7 +53,8 @@ def _named(space: Space, name: str, budget: Budget) -> Start:
     if not _fits(space, start, budget):
         counted = cost(space.genotype(start.record))
         costs = ", ".join(f"{limit.unit.of(counted):.4g} {limit.unit.label}" for limit in budget.limits)
-        raise NasError(f"{start.name} does not meet the budget {budget}: it has {costs}", where="--start-from")
+        told = f"{start.name} does not meet the budget {budget}: it has {costs} at the space's clip"
+        raise NasError(told, where="--start-from")
     return start
 
 

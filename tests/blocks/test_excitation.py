@@ -65,7 +65,7 @@ def test_every_block_takes_every_excitation():
     for kind, more in genes.items():
         part = BLOCKS.parse({"kind": kind, **more})
         bare = fold(part(Place(16, 64, flat=(False, False))), (16, 4, 8, 8)).cost
-        for excitation in ({"kind": "se"}, {"kind": "te", "width": 16}, {"kind": "gating"}):
+        for excitation in ({"kind": "se"}, {"kind": "te", "axis": 16}, {"kind": "gating"}):
             node = BLOCKS.parse({"kind": kind, "excitation": excitation, **more})(Place(16, 64, flat=(False, False)))
             assert fold(node, (16, 4, 8, 8)).cost[2] > bare[2], (kind, excitation)
             assert module_of(node).eval()(X).shape[1] == (256 if kind == "bottleneck" else 64)
@@ -74,5 +74,5 @@ def test_every_block_takes_every_excitation():
 def test_axes_that_the_reduction_does_not_divide_are_refused():
     with pytest.raises(NasError, match=r"multiple of 4 channels, C_k = 2.*smaller reduction"):
         OPERATORS.parse({"kind": "tensor", "dims": 3, "excitation": {"kind": "te"}})(16, 16, (1, 1, 1), False)
-    with pytest.raises(NasError, match="width = 5 does not divide 16"):
-        gates(kind="te", width=5)
+    with pytest.raises(NasError, match="axis = 5 does not divide 16"):
+        gates(kind="te", axis=5)

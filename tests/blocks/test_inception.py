@@ -58,7 +58,7 @@ def test_a_deflated_block_pools_in_space_alone():
 
 def test_gates_stand_behind_each_of_the_four_branches():
     assert len(scales(tree(excitation={"kind": "gating"}))) == 4
-    assert len(scales(tree(excitation={"kind": "te", "width": 8}))) == 12
+    assert len(scales(tree(excitation={"kind": "te", "axis": 8}))) == 12
 
 
 def test_channels_are_six_numbers():
