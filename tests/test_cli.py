@@ -9,8 +9,10 @@ import sys
 import time
 
 import pytest
+import yaml
 
-from nas import cli, study
+from nas import cli, study, user_blocks
+from nas.blocks import OPERATORS
 from nas.data import motion
 from tests.spaces import TINY
 
@@ -354,3 +356,64 @@ def test_help_lists_every_command(nas):
 def test_the_module_runs_too(folder):
     process = start(folder, "--help")
     assert "pareto" in process.communicate()[0] and process.returncode == 0
+
+
+def test_a_search_starts_from_known_networks(nas, folder):
+    stem = "{width: 8, conv: {kind: dense, kernel: [3, 3, 3]}, pool: null}"
+    stages = "[{depth: 2, width: 8, block: &b {kind: simple}}, {depth: 3, width: 16, stride: [2, 2, 2], block: *b}]"
+    known = f"{{name: mine, input: {{frames: 16, size: 64}}, classes: 7, stem: {stem}, stages: {stages}}}"
+    (folder / "mine.yaml").write_text(known)
+    status, out, err = nas(
+        "search", "studies/small", "--trials", 2, "--start-from", "mine.yaml", "--budget", "50mflops"
+    )
+    assert status == 0, err
+    assert "starts from 1 of the known networks, at the space's clip: mine" in out
+    first, second = study.open_study(folder / "studies" / "small").trials()
+    assert (first.sampler, second.sampler) == ("start", "uniform")
+    assert [stage["depth"] for stage in yaml.safe_load(first.genotype)["stages"]] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--start-from", "i3d"), "no record builds i3d: its stem"),
+        (("--start-from", "nowhere"), "nowhere: no such file or models name"),
+        (("--import", "nowhere.py"), "nowhere.py: no such file"),
+        (("--budget", "1..2gflops"), "found nothing that meets the budget"),
+    ],
+)
+def test_a_search_that_cannot_start_leaves_no_folder(nas, folder, more, words):
+    status, _, err = nas("search", "--space", "tiny.yaml", *more)
+    assert status == 1 and words in err and err.count("\n") == 1
+    assert [path.name for path in (folder / "studies").iterdir()] == ["small"]
+
+
+def test_a_block_of_one_s_own_is_searched_and_its_file_is_asked_for(nas, folder, monkeypatch):
+    (folder / "own.py").write_text(OWN)
+    (folder / "own.yaml").write_text(TINY.replace("{dense: {kind: dense}", "{dense: {kind: own_cross}"))
+    search = ("search", "studies/small", "--space", "own.yaml", "--trials", 1, "--budget", "50mflops")
+
+    def anew(*command):
+        """The command in a process that has imported nothing."""
+        monkeypatch.setattr(user_blocks, "_loaded", {})
+        OPERATORS.specs.pop("own_cross", None)
+        return nas(*command)
+
+    assert anew(*search, "--import", "own.py")[0] == 0
+    for command in (search, ("pareto", "studies/small")):
+        status, _, err = anew(*command)
+        assert status == 1 and "uses blocks of own.py; add --import" in err
+    assert anew("pareto", "studies/small", "--import", "own.py")[0] == 0
+    (folder / "own.py").write_text(OWN + "# changed\n")
+    status, _, err = anew(*search, "--import", "own.py")
+    assert status == 1 and "own.py is not what it was when the study was started" in err
+
+
+OWN = """
+from nas.blocks import operator
+from nas.layers import Conv
+
+@operator("own_cross")
+def own_cross(c_in, c_out, stride, flat, *, reach: int = 3):
+    return Conv(c_in, c_out, (1 if flat else reach, 3, 3), stride)
+"""

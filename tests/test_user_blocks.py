@@ -86,6 +86,15 @@ def test_the_key_sees_the_code_of_a_module(imported, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("import sys\nsys.exit(3)\n", r"own.py:2: SystemExit"),
+        (
+            "from nas.blocks import block\n@block('own1')\ndef f(at, *, m=2): ...\n",
+            r"own.py: the gene 'm' of 'own1' has no type",
+        ),
+        (
+            "from nas.blocks import block\n@block('own2')\ndef f(at, m: int = 2): ...\n",
+            r"'m' of 'own2' is no gene; put a \* before",
+        ),
         ("def f(:\n", r"own.py:1: SyntaxError"),
         ("x = 1\ny = x / 0\n", r"own.py:2: ZeroDivisionError: division by zero"),
         ("x = 1\n", "registers no block"),
@@ -110,12 +119,16 @@ def test_a_missing_file_says_so():
         ("raise KeyError('width')", "fails at Place.*KeyError"),
         ("return nn.Conv3d(7, 7, 1)", "does not run on 16x8x32x32: RuntimeError"),
         ("return nn.Flatten()", "returns 2 axes"),
+        ("return 3", "returns int; return a tree or a torch module"),
+        ("return Conv(at.c_in + 1, at.width)", "a Conv of 17 channels is given 16"),
+        ("return Norm(5)", "a Norm of 5 channels is given 16"),
     ],
 )
 def test_a_block_that_fails_says_where(tmp_path, body, words, request):
     kind = "".join(filter(str.isalnum, request.node.name))
     file = tmp_path / f"{kind}.py"
-    file.write_text(f"from torch import nn\nfrom nas.blocks import block\n@block('{kind}')\ndef f(at):\n    {body}\n")
+    head = "from torch import nn\nfrom nas.blocks import block\nfrom nas.layers import Conv, Norm\n"
+    file.write_text(f"{head}@block('{kind}')\ndef f(at):\n    {body}\n")
     user_blocks.load(file)
     with pytest.raises(NasError, match=words):
         cost(network(kind))
@@ -126,8 +139,38 @@ def test_a_study_names_the_files_it_needs():
         user_blocks.require({"mine.py": "0"}, "studies/x")
 
 
+def test_two_files_of_one_name_are_not_mixed_up(imported, tmp_path):
+    other = tmp_path / "elsewhere" / f"{imported}.py"
+    other.parent.mkdir()
+    other.write_text("")
+    with pytest.raises(NasError, match="another file of this name is imported already"):
+        user_blocks.load(other)
+
+
+def test_a_block_without_kernel_genes_is_deflated_by_its_flag(imported):
+    for keep, frames in ((0, 1), (1, 3), ("all", 7)):
+        text = f"{SPACE.replace('KIND', imported + '_tree')}deflation: {{keep: {keep}}}"
+        flat = space.parse(text.replace("{width: 16}", "{width: 16, conv: {kind: dense, kernel: [1, 3, 3]}}")).genotype(
+            {}
+        )
+        assert cost(flat).receptive_field[0] == {1: 1, 3: 5, 7: 7}[frames]
+
+
+def test_an_installed_package_that_fails_is_named(tmp_path):
+    done = with_package(tmp_path, "import nothing_of_this_name\n")
+    assert done.returncode == 1
+    assert "the installed package their-blocks fails in its entry point 'theirs'" in done.stderr
+
+
 def test_an_installed_package_s_entry_point_is_enough(tmp_path):
-    (tmp_path / "their_blocks.py").write_text(textwrap.dedent(FILE).replace("PREFIX", "theirs"))
+    done = with_package(tmp_path, textwrap.dedent(FILE).replace("PREFIX", "theirs"))
+    assert done.returncode == 0, done.stderr
+    assert '"measured": 0' in done.stdout
+
+
+def with_package(tmp_path, code):
+    """`nas show` where a package with an entry point is installed."""
+    (tmp_path / "their_blocks.py").write_text(code)
     info = tmp_path / "their_blocks-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-blocks\nVersion: 1.0\n")
@@ -135,6 +178,4 @@ def test_an_installed_package_s_entry_point_is_enough(tmp_path):
     (tmp_path / "own.yaml").write_text(SPACE.replace("KIND", "theirs_tree"))
     command = [sys.executable, "-m", "nas", "show", str(tmp_path / "own.yaml"), "--json"]
     environment = {"PYTHONPATH": f"{tmp_path}:{content.places()[1]}", "PATH": ""}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert '"measured": 0' in done.stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -142,8 +142,8 @@ def load_entry_points() -> None:
         try:
             entry.load()
         except Exception as error:  # whatever an installed package does
-            told = f"its entry point nas.blocks '{entry.name}' fails: {type(error).__name__}: {error}"
-            raise NasError(told, where=f"package {entry.dist.name}", fix="mend or uninstall it") from error
+            told = f"the installed package {entry.dist.name} fails in its entry point '{entry.name}' of nas.blocks"
+            raise NasError(f"{told}: {type(error).__name__}: {error}", fix="mend or uninstall it") from error
 
 
 BLOCKS, OPERATORS, EXCITATIONS = Registry("block", 1), Registry("operator", 4), Registry("excitation", 2)
