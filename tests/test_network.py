@@ -3,13 +3,16 @@
 import re
 
 import pytest
+import torch
 
 from nas import content, genotype, space
+from nas.build import build
 from nas.cost import cost
 from nas.errors import NasError
 from nas.genotype import Deflation
 from nas.layers import Conv, leaves
 from nas.network import key, network
+from nas.scale import scale
 
 
 @pytest.fixture
@@ -22,8 +25,6 @@ def of(text):
 
 
 def test_module_names_are_the_paper_s(csn):
-    from nas.build import build
-
     names = [name for name, _ in build(csn).named_parameters()]
     assert {
         "stem.conv.weight",
@@ -105,3 +106,60 @@ def test_keys_are_stable_across_versions():
     """Recorded when schema 1 was written: a changed key would orphan the trials of every study."""
     found = key(genotype.load(content.find("ir-csn-50", "models")))
     assert found == "bc098cdcef372b69"
+
+
+def test_blocks_of_one_family_stand_in_a_network_of_another():
+    """A grouped SEV block in a CSN; a CT-module with excitation in a top-heavy network."""
+    csn = of(
+        """
+        input: {frames: 8, size: 32}
+        classes: 5
+        stages:
+          - depth: 3
+            width: 64
+            block: &csn {kind: bottleneck, conv: {kind: depthwise}}
+            replace: {at: odd, width: 256, block: {kind: sev, group_width: 16}}
+          - {depth: 2, width: 128, stride: [2, 2, 2], block: *csn}
+        """
+    )
+    assert [[conv.groups for conv in convs_of(block)] for block in blocks(csn, 0)] == [
+        [1, 64, 1, 1], [1, 16, 1], [1, 64, 1],
+    ]  # fmt: skip
+    heavy = of(
+        """
+        input: {frames: 8, size: 32}
+        classes: 5
+        stages:
+          - depth: 2
+            width: 64
+            block: &tensor
+              {kind: bottleneck, excitation: {kind: se}, conv: {kind: tensor, excitation: {kind: te}}}
+          - {depth: 2, width: 128, stride: [1, 2, 2], block: *tensor}
+        deflation: {keep: 2, end: top}
+        """
+    )
+    reach = [cost_of(heavy, keep) for keep in (0, 2, 4)]
+    assert reach == sorted(set(reach))
+    for crossed in (csn, heavy):
+        assert build(crossed, seed=0)(torch.randn(2, 3, 8, 32, 32)).shape == (2, 5)
+        scale(crossed, width=0.25, depth=0.5)
+
+
+def cost_of(description, keep):
+    """Multiply-accumulates with so many 3D layers at the top."""
+    return cost(description.model_copy(update={"deflation": Deflation(keep=keep)})).macs
+
+
+def blocks(description, stage):
+    """The trees of a stage's blocks."""
+    return [tree for _, tree in dict(dict(network(description).children)["stages"].children)[str(stage)].children]
+
+
+def convs_of(tree):
+    return [leaf for leaf in leaves(tree) if isinstance(leaf, Conv)]
+
+
+def test_a_block_that_is_not_there_cannot_be_replaced():
+    block = "{kind: simple}, replace: {at: [1, 4], block: {kind: plain}}"
+    with pytest.raises(NasError, match="block 4 is outside of a stage of 2; number the blocks from 0 to 1"):
+        cost(of(f"stages: [{{depth: 2, width: 16, block: {block}}}]"))

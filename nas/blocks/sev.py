@@ -75,7 +75,8 @@ def _channels(at: Place) -> int:
     if _changes(at) and at.width <= at.c_in:
         raise NasError(
             f"a downsample module adds channels to its {at.c_in}, and cannot end at {at.width}",
-            fix="give a stage that changes the shape a larger width than the one before, as in 8G 16G 32G 64G",
+            fix="give a stage that changes the shape a larger width than the one before, as in 8G 16G 32G 64G, and a "
+            "block that replaces another the width of what leaves that one",
         )
     return at.c_in
 
