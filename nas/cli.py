@@ -94,7 +94,7 @@ def search(
     seed: Annotated[int | None, typer.Option(min=0, help="Decides everything that chance decides.")] = None,
     data: Annotated[str | None, typer.Option(help="motion, a folder of videos, or a list.")] = None,
     objectives: Annotated[str | None, typer.Option(help="accuracy and any costs, with commas.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="uniform, tpe or nsga2.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="front, evolution, uniform, tpe, nsga2, nsga3, gp.")] = None,
     start_from: Annotated[
         list[str] | None, typer.Option(help="Train this network first (repeatable); all: all published ones that fit.")
     ] = None,

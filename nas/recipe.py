@@ -109,11 +109,12 @@ class RetrainSettings(Settings):
 class SamplerSettings(Settings):
     """Who proposes the next genotype."""
 
-    # uniform, tpe (Optuna, multivariate and grouped) or nsga2 (Optuna)
-    kind: Literal["uniform", "tpe", "nsga2"] = "tpe"
-    # trials drawn uniformly before tpe models anything
+    # front (costs are known, accuracy is modelled), evolution (regularised), uniform; from Optuna tpe (multivariate and
+    # grouped), nsga2, nsga3, gp
+    kind: Literal["front", "evolution", "uniform", "tpe", "nsga2", "nsga3", "gp"] = "front"
+    # trials before front, tpe and gp model anything (front spreads them over cost, the others draw)
     startup: PositiveInt = 10
-    # individuals of a generation of nsga2
+    # trials among which evolution picks parents; individuals of a generation of nsga2 and nsga3
     population: Annotated[int, Field(ge=4)] = 12
 
 

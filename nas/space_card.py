@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nas.console import say
+from nas.console import count, say
 from nas.space import Space
 from nas.survey import Survey
 from nas.template import Hole
@@ -15,7 +15,7 @@ from nas.units import CONVENTION, Budget
 
 def show(space: Space, console: Console) -> None:
     """The exact count, and every decision with its options."""
-    say(console, f"{space.name}: {space.count:,} records, {len(space.decisions)} decisions")
+    say(console, f"{space.name}: {count(space.count, 'record')}, {count(len(space.decisions), 'decision')}")
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("decision", overflow="fold")
     table.add_column("options", justify="right")
@@ -32,7 +32,8 @@ def survey(space: Space, budget: Budget, found: Survey, never: list, console: Co
     valid = len(found.costs)
     say(
         console,
-        f"{space.name}: {space.count:,} records, {len(space.decisions)} decisions; {found.drawn:,} drawn uniformly",
+        f"{space.name}: {count(space.count, 'record')}, {count(len(space.decisions), 'decision')}; "
+        f"{found.drawn:,} drawn uniformly",
     )
     say(console, f"valid     {valid:>7,}  {valid / found.drawn:7.2%}")
     if budget:

@@ -20,7 +20,6 @@ from nas.seeds import seed_for
 from nas.space import Space
 from nas.strict_yaml import parse, plain
 from nas.study import Study, Trial
-from nas.units import OBJECTIVES
 
 MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of the program, before it counts as failed
 MAX_FAILURES = 5  # failed trials in a row before the search stops
@@ -48,8 +47,7 @@ def run(study: Study, space: Space, evaluate: Evaluate, reporter: Reporter, *, t
     training stays marked as running and is trained again by the next call.
     """
     recipe = study.recipe
-    directions = tuple(OBJECTIVES[name] for name in recipe.objectives)
-    sampler = samplers.make(recipe.sampler, space, directions)
+    sampler = samplers.make(recipe.sampler, space, samplers.Goal(recipe.objectives, recipe.limits))
     starts = [start["record"] for start in study.attributes.get("starts", [])]
     proposer = Proposer(space, recipe.limits, sampler, seed=recipe.seed, starts=starts)
     study.settle()

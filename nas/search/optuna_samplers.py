@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 
 import optuna
@@ -49,28 +50,68 @@ class Tpe:
 class Nsga2:
     """NSGA-II over all decisions, active or not."""
 
+    kind = optuna.samplers.NSGAIISampler
+
     def __init__(self, space: Space, directions: tuple[str, ...], *, population: int):
         self.space, self.directions, self.population = space, directions, population
 
     def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
         """Children of the elite of the last full generation; random for the first generation."""
-        sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=self.population)
+        sampler = self.kind(seed=seed, population_size=self.population)
         study = _study(sampler, self.directions)
         for seen in history:
-            _tell_past(study, self.space, self._all_answers(seen), seen)
+            _tell_past(study, self.space, _all_answers(self.space, seen), seen)
         everything = {name: distribution(hole) for name, hole in self.space.decisions.items()}
         while True:
             trial = study.ask(fixed_distributions=everything)
-            answers = {name: _label(self.space.decisions[name], value) for name, value in trial.params.items()}
+            answers = _answers(self.space, trial)
             _, record = self.space.fill(lambda hole, answers=answers: answers[hole.name])
             attributes = study.get_trials(deepcopy=False)[-1].system_attrs
             yield Proposal(record, {"answers": answers, "attributes": dict(attributes)})
             study.tell(trial, state=TrialState.FAIL)
 
-    def _all_answers(self, seen: Observation) -> Record:
-        """What the trial was asked; for one that another sampler proposed, its record and first labels."""
-        first = {name: hole.labels[0] for name, hole in self.space.decisions.items()}
-        return {**first, **seen.record, **seen.memo.get("answers", {})}
+
+class Nsga3(Nsga2):
+    """NSGA-III over all decisions: NSGA-II with reference directions, for three objectives and more."""
+
+    kind = optuna.samplers.NSGAIIISampler
+
+
+class Gp:
+    """Optuna's Gaussian process over all decisions; behind its one proposal stand that proposal's mutations.
+
+    Asking it again without telling it a result would take seconds and give the same.
+    """
+
+    def __init__(self, space: Space, directions: tuple[str, ...], *, startup: int):
+        self.space, self.directions, self.startup = space, directions, startup
+
+    def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
+        """The record of the largest acquisition, then its neighbours; random for the first `startup` trials."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=self.startup, deterministic_objective=False)
+        study = _study(sampler, self.directions)
+        for seen in history:
+            _tell_past(study, self.space, _all_answers(self.space, seen), seen)
+        everything = {name: distribution(hole) for name, hole in self.space.decisions.items()}
+        answers = _answers(self.space, study.ask(fixed_distributions=everything))
+        _, record = self.space.fill(lambda hole: answers[hole.name])
+        rng = Random(seed)
+        while True:
+            yield Proposal(record)
+            record = self.space.mutate(record, rng)
+
+
+def _answers(space: Space, trial: optuna.Trial) -> Record:
+    """All that a trial was asked, by label."""
+    return {name: _label(space.decisions[name], value) for name, value in trial.params.items()}
+
+
+def _all_answers(space: Space, seen: Observation) -> Record:
+    """What a finished trial was asked; for one that another sampler proposed, its record and first labels."""
+    first = {name: hole.labels[0] for name, hole in space.decisions.items()}
+    return {**first, **seen.record, **seen.memo.get("answers", {})}
 
 
 def distribution(hole: Hole) -> BaseDistribution:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from nas.recipe import SamplerSettings
 from nas.records import Record
 from nas.space import Space
+from nas.units import OBJECTIVES, Budget
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,19 @@ class Observation:
     record: Record
     values: tuple[float, ...] | None
     memo: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a search is for: its objectives, in the recipe's order, and the limits that every network meets."""
+
+    objectives: tuple[str, ...]
+    budget: Budget = Budget()
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """max or min per objective."""
+        return tuple(OBJECTIVES[name] for name in self.objectives)
 
 
 class Sampler(Protocol):
@@ -53,12 +67,23 @@ class Uniform:
             yield Proposal(self.space.draw(rng))
 
 
-def make(settings: SamplerSettings, space: Space, directions: tuple[str, ...]) -> Sampler:
-    """The sampler a recipe asks for; `directions` is max or min per objective."""
+def make(settings: SamplerSettings, space: Space, goal: Goal) -> Sampler:
+    """The sampler a recipe asks for."""
     if settings.kind == "uniform":
         return Uniform(space)
-    from nas.search.optuna_samplers import Nsga2, Tpe
+    if settings.kind == "front":
+        from nas.search.front import Front
+
+        return Front(space, goal, startup=settings.startup)
+    if settings.kind == "evolution":
+        from nas.search.evolution import Evolution
+
+        return Evolution(space, goal, population=settings.population)
+    from nas.search import optuna_samplers
 
     if settings.kind == "tpe":
-        return Tpe(space, directions, startup=settings.startup)
-    return Nsga2(space, directions, population=settings.population)
+        return optuna_samplers.Tpe(space, goal.directions, startup=settings.startup)
+    if settings.kind == "gp":
+        return optuna_samplers.Gp(space, goal.directions, startup=settings.startup)
+    kinds = {"nsga2": optuna_samplers.Nsga2, "nsga3": optuna_samplers.Nsga3}
+    return kinds[settings.kind](space, goal.directions, population=settings.population)

@@ -48,7 +48,7 @@ def told(opened):
     return [(t.number, t.state, t.record, t.key, t.cost, t.accuracy, t.memo, t.dropped) for t in opened.trials()]
 
 
-@pytest.mark.parametrize("sampler", ["uniform", "tpe", "nsga2"])
+@pytest.mark.parametrize("sampler", ["uniform", "front", "evolution", "tpe", "nsga2", "nsga3"])
 def test_killed_after_any_trial_or_in_the_middle_of_one_ends_as_if_not(tmp_path, found, sampler):
     settings = {"sampler": {"kind": sampler, "startup": 4, "population": 4}}
     whole = new(tmp_path / "whole", found, **settings)
@@ -97,7 +97,7 @@ def test_an_outcome_written_just_before_a_kill_is_kept(tmp_path, found):
 
 
 def test_every_trained_trial_fits_the_budget_and_is_trained_once(tmp_path, found):
-    opened = new(tmp_path / "s", found)
+    opened = new(tmp_path / "s", found, sampler={"kind": "tpe"})
     why = loop.run(opened, found, stub, Silent(), trials=500)
     trials = opened.trials()
     assert why.startswith("no untrained network")

@@ -2,21 +2,25 @@
 
 from nas.recipe import SamplerSettings
 from nas.search.sampler import make
-from tests.search.conformance import DIRECTIONS, SamplerCase
+from tests.search.conformance import GOAL, SamplerCase
 
 
-class TestUniform(SamplerCase):
-    learns = False
+def case(kind: str, **settings) -> type[SamplerCase]:
+    """The conformance case of a built-in sampler."""
 
-    def make(self, found):
-        return make(SamplerSettings(kind="uniform"), found, DIRECTIONS)
+    class Case(SamplerCase):
+        learns = kind != "uniform"
+
+        def make(self, found):
+            return make(SamplerSettings(kind=kind, **settings), found, GOAL)
+
+    return Case
 
 
-class TestTpe(SamplerCase):
-    def make(self, found):
-        return make(SamplerSettings(kind="tpe", startup=5), found, DIRECTIONS)
-
-
-class TestNsga2(SamplerCase):
-    def make(self, found):
-        return make(SamplerSettings(kind="nsga2", population=6), found, DIRECTIONS)
+TestUniform = case("uniform")
+TestFront = case("front", startup=5)
+TestEvolution = case("evolution", population=6)
+TestTpe = case("tpe", startup=5)
+TestNsga2 = case("nsga2", population=6)
+TestNsga3 = case("nsga3", population=6)
+TestGp = case("gp", startup=5)

@@ -44,7 +44,7 @@ def test_named_ones_must_fit(csn):
 
 def test_the_proposer_takes_them_first_and_each_once(csn):
     known, _ = starts(csn, ["ir-csn-26", "ip-csn-26"], Budget())
-    sampler = samplers.make(SamplerSettings(kind="uniform"), csn, ("max", "min"))
+    sampler = samplers.make(SamplerSettings(kind="uniform"), csn, samplers.Goal(("accuracy", "gflops")))
     proposer = Proposer(csn, Budget(), sampler, seed=0, starts=[start.record for start in known])
     seen, origins = set(), []
     for number in range(4):
