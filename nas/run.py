@@ -12,7 +12,7 @@ from rich.console import Console
 
 from nas import files, fronts, session, strict_yaml
 from nas import study as studies
-from nas.console import say
+from nas.console import count, say
 from nas.progress import SearchReporter, front_table, preparation
 from nas.recipe import TrainSettings
 from nas.search.start import Start, starts
@@ -157,7 +157,7 @@ def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, weights, de
         "proxy_accuracy": chosen.accuracy,
         "proxy": str(study.recipe.proxy),
     }
-    clips = f"{train.epochs} epochs of {len(pack.train)} clips {genotype.input}"
+    clips = f"{count(train.epochs, 'epoch')} of {len(pack.train)} clips {genotype.input}"
     say(console, f"trial {chosen.number}: {summary(genotype)}; {clips}")
     reporter = RetrainReporter(console, train.epochs)
     with reporter.shown():

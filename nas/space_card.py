@@ -43,8 +43,8 @@ def survey(space: Space, budget: Budget, found: Survey, never: list, console: Co
     if valid:
         console.print(_ranges(found))
         say(console, CONVENTION)
-    for reason, count in found.reasons.most_common(3):
-        say(console, f"rejected {count:,} times: {found.examples[reason]}")
+    for reason, times in found.reasons.most_common(3):
+        say(console, f"rejected {times:,} times: {found.examples[reason]}")
     for name, label, draws in never:
         say(console, f"not seen to fit: {name} = {label} (0 of {draws} draws)")
 
