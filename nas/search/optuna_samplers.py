@@ -57,7 +57,9 @@ class Nsga2:
 
     def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
         """Children of the elite of the last full generation; random for the first generation."""
-        sampler = self.kind(seed=seed, population_size=self.population)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = self.kind(seed=seed, population_size=self.population)
         study = _study(sampler, self.directions)
         for seen in history:
             _tell_past(study, self.space, _all_answers(self.space, seen), seen)
