@@ -12,7 +12,8 @@ from rich.text import Text
 
 from nas import field_card
 from nas.cost import Cost, cost, stage_costs
-from nas.genotype import Genotype, Published
+from nas.facts import Published
+from nas.genotype import Genotype
 from nas.network import key
 from nas.published import compare
 

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import Field, field_validator
 
 from nas import strict_yaml
 from nas.blocks import Place  # noqa: F401  (importing the package registers the built-in blocks)
 from nas.blocks.registry import OPERATORS, Block, Operator, Part, plain
 from nas.errors import NasError, nearest
+from nas.facts import Exact, Published
 from nas.frozen import FrozenMap, freeze, thaw
 from nas.layers import ONES
 from nas.schema import Count, SchemaError, Settings, Triple, dotted, validate
 
 SCHEMA = 1
-Total = Annotated[int, Field(ge=0, strict=True)]
 Index = Annotated[int, Field(ge=0, lt=1000, strict=True)]
 
 
@@ -145,7 +145,10 @@ class Stage(Settings):
 
 
 class Deflation(Settings):
-    """Which of the spatiotemporal layers stay 3D; the others have temporal kernel size 1 and keep their stride."""
+    """Which of the spatiotemporal layers stay 3D; the others have temporal kernel size 1 and keep their stride.
+
+    Poolings between blocks are no layers and keep their kernels.
+    """
 
     # all, a number of layers, or a share of them such as 50% (rounded half up)
     keep: int | str = "all"
@@ -185,53 +188,6 @@ class Head(Settings):
     # a window [2, 7, 7] (classify each window, average the scores: I3D). The window is cut to the input's size, and
     # to one frame in a network whose layers are all deflated.
     average: Literal["all", "frames"] | Triple = "all"
-
-
-class Exact(Settings):
-    """Exact integers that the network must give at one clip; a test holds them."""
-
-    frames: Count
-    size: Count
-    # at another number of classes than the file's; null: the file's
-    classes: Count | None = None
-    # of convolutions and linear layers together
-    macs: Total | None = None
-    conv_macs: Total | None = None
-    linear_macs: Total | None = None
-    weights: Total | None = None
-    params: Total | None = None
-    interactions: Total | None = None
-    norm_elements: Total | None = None
-
-
-class Published(Settings):
-    """What a paper printed about the network: facts to compare with, never to tune to."""
-
-    source: str
-    dataset: str = ""
-    frames: Count | None = None
-    size: Count | None = None
-    # number of views (clips x crops) averaged in testing
-    views: Count | None = None
-    # percent
-    top1: float | None = None
-    top5: float | None = None
-    # cost of one clip, as printed
-    gflops: float | None = None
-    # what the paper's GFLOPs count: macs, or ct-net (macs, 2 per norm element, 65 per output of the last pooling)
-    counted: Literal["macs", "ct-net"] = "macs"
-    # 10^6 trainable parameters
-    mparams: float | None = None
-    # 10^6 weights of convolutions and linear layers (the CSN paper's "params")
-    mweights: float | None = None
-    ginteractions: float | None = None
-    # false where the printed costs are not those of the network as described: no figure to tune to
-    reproducible: StrictBool = True
-    # true for a row of an ablation table: no point of comparison in a figure
-    ablation: StrictBool = False
-    # what it was trained on before
-    pretrained: str = ""
-    note: str = ""
 
 
 class Genotype(Settings):

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from nas.cost import cost, stage_costs
-from nas.genotype import Genotype, Published
+from nas.facts import Published
+from nas.genotype import Genotype
 
 # the classes of a data set, for which a paper's costs are counted whatever a file's own `classes`
 CLASSES = {"Kinetics-400": 400, "Something-Something V1": 174, "Something-Something V2": 174, "Sports1M": 487}

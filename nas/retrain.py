@@ -28,6 +28,7 @@ from nas.build import build
 from nas.cost import cost
 from nas.errors import NasError
 from nas.recipe import ClipSettings, TrainSettings
+from nas.weights import Weights
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
@@ -45,7 +46,7 @@ def retrain(
     folder: Path,
     *,
     seed: int,
-    weights: inflate.Weights | None = None,
+    weights: Weights | None = None,
     device: str = "auto",
     on_epoch: Callable[[dict], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
@@ -82,10 +83,9 @@ def retrain(
             _start(model, folder / INITIAL, weights, note)
         files.write(folder / "genotype.yaml", genotypes.to_yaml(genotype).encode())
         keeper = _Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
-        path = folder / "checkpoint.safetensors"
         result = train.fit(
             model, pack, settings, clip, seed=seed, device=device,
-            on_epoch=keeper.keep, on_step=on_step, checkpoint=path,
+            on_epoch=keeper.keep, on_step=on_step, checkpoint=folder / "checkpoint.safetensors",
         )  # fmt: skip
         keeper.finish()
         about = _metrics(genotype, pack, run, result, facts or {})
@@ -143,7 +143,7 @@ def _claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: inflate.Weights | None) -> list[dict]:
+def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: Weights | None) -> list[dict]:
     """The epochs an earlier call left in the folder; raises NasError when they are of another run."""
     written, saved = folder / "genotype.yaml", folder / "checkpoint.safetensors"
     if written.exists():
@@ -157,7 +157,7 @@ def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: inf
     return progress.curve
 
 
-def _check_same_weights(path: Path, weights: inflate.Weights | None) -> None:
+def _check_same_weights(path: Path, weights: Weights | None) -> None:
     """Raise NasError unless the run in this folder started from the same bytes, under whatever name."""
     old, new = _initial(path), _source(weights) if weights else None
     if any((old or {}).get(name) != (new or {}).get(name) for name in ("sha256", "kernels")):
@@ -167,7 +167,7 @@ def _check_same_weights(path: Path, weights: inflate.Weights | None) -> None:
         checkpoint.check_same_run(path, *told)
 
 
-def _start(model: nn.Module, path: Path, weights: inflate.Weights | None, note: Callable[[str], None]) -> None:
+def _start(model: nn.Module, path: Path, weights: Weights | None, note: Callable[[str], None]) -> None:
     """Put the weights into a network that was not trained yet, and write down in `path` what was done."""
     if weights is None:
         path.unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
@@ -183,7 +183,7 @@ def _start(model: nn.Module, path: Path, weights: inflate.Weights | None, note: 
         note(line)
 
 
-def _source(weights: inflate.Weights) -> dict[str, str]:
+def _source(weights: Weights) -> dict[str, str]:
     return {"file": weights.path.name, "sha256": weights.sha256, "kernels": weights.deflated}
 
 

@@ -178,9 +178,9 @@ def _length(train: TrainSettings, epochs: int) -> dict[str, Any]:
 
 
 def _initial(weights: str, deflated: str):
-    from nas import inflate
+    from nas.weights import read
 
-    return replace(inflate.read(Path(weights)), deflated=deflated)
+    return replace(read(Path(weights)), deflated=deflated)
 
 
 def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from nas import card, content, genotype
-from nas.genotype import Published
+from nas.facts import Published
 from nas.published import Compared, compare
 
 

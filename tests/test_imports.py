@@ -10,12 +10,12 @@ PURE = [
     "nas.network", "nas.records", "nas.recipe", "nas.scale", "nas.schema", "nas.seeds", "nas.space", "nas.space_card",
     "nas.strict_yaml", "nas.survey", "nas.targets", "nas.template", "nas.units", "nas.blocks", "nas.search.sampler",
     "nas.search.wrappers", "nas.search.propose", "nas.search.start", "nas.match", "nas.user_blocks", "nas.opaque",
-    "nas.peers", "nas.published", "nas.summary", "nas.field", "nas.field_card",
+    "nas.facts", "nas.peers", "nas.published", "nas.summary", "nas.field", "nas.field_card",
 ]  # fmt: skip
 HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
 WITH_TORCH = [
     "nas.build", "nas.checkpoint", "nas.data.clips", "nas.data.pack", "nas.inflate", "nas.proxy", "nas.retrain",
-    "nas.train",
+    "nas.train", "nas.weights",
 ]  # fmt: skip
 NOT_ON_A_GPU_BOX = {"optuna", "plotly", "av", "ray", "pandas", "moocore"}
 

@@ -19,6 +19,7 @@ from nas.cost import cost
 from nas.data import motion
 from nas.errors import NasError
 from nas.genotype import Genotype
+from nas.weights import Weights, read
 from tests.spaces import TINY
 
 ROOT = Path(__file__).parents[1]
@@ -400,7 +401,7 @@ def state() -> dict[str, Tensor]:
     return build(network(STAGES["bottleneck"]), seed=1).state_dict()
 
 
-def same(weights: inflate.Weights, state: dict[str, Tensor]) -> bool:
+def same(weights: Weights, state: dict[str, Tensor]) -> bool:
     names = weights.tensors.keys() == state.keys()
     return names and all(torch.equal(weights.tensors[name], state[name]) for name in state)
 
@@ -420,21 +421,21 @@ def same(weights: inflate.Weights, state: dict[str, Tensor]) -> bool:
 def test_pickled_files_are_read(tmp_path: Path, state, wrap, suffix: str):
     path = tmp_path / f"weights.{suffix}"
     torch.save(wrap(state), path)
-    assert same(inflate.read(path), state)
+    assert same(read(path), state)
 
 
 def test_safetensors_of_anybody_and_our_own_are_read(tmp_path: Path, state):
     path = tmp_path / "weights.safetensors"
     safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
-    assert same(inflate.read(path), state)
+    assert same(read(path), state)
     model = build(network(STAGES["bottleneck"]), seed=1)
     checkpoint.save_weights(path, model, {"epoch": 4})
-    assert same(inflate.read(path), state)
+    assert same(read(path), state)
     optimizer = torch.optim.SGD(model.parameters(), 0.0, momentum=0.9)
     model(torch.randn(2, 3, 4, 16, 16)).sum().backward()
     optimizer.step()
     checkpoint.save(path, model, optimizer, checkpoint.Progress({}, [], {}))
-    assert same(inflate.read(path), model.state_dict())
+    assert same(read(path), model.state_dict())
 
 
 class Harm:
@@ -454,7 +455,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path, state, name: str)
     for data in (b"", b"\x80\x02", b"noise" * 99, whole[:100], whole[: len(whole) // 2], whole[:-30]):
         path.write_bytes(data)
         with pytest.raises(NasError, match=rf"{name}: is cut off,? or ") as caught:
-            inflate.read(path)
+            read(path)
         assert "\n" not in str(caught.value)
 
 
@@ -463,16 +464,16 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path, monkeypatch):
     for whole in (nn.Linear(2, 2), Harm()):
         torch.save(whole, "model.pt")
         with pytest.raises(NasError, match=r"model\.pt: is cut off, or holds more than tensors; give a state dict"):
-            inflate.read(Path("model.pt"))
+            read(Path("model.pt"))
     assert not Path("harm").exists()
     for nothing in ({}, [1, 2], {"epoch": 3}, {"state_dict": {"epoch": 3}}, torch.zeros(3)):
         torch.save(nothing, "model.pt")
         with pytest.raises(NasError, match=r"model\.pt: holds no tensors by name; give a state dict"):
-            inflate.read(Path("model.pt"))
+            read(Path("model.pt"))
     with pytest.raises(NasError, match=r"gone\.pth: cannot be read \(No such file or directory\)"):
-        inflate.read(Path("gone.pth"))
+        read(Path("gone.pth"))
     with pytest.raises(NasError, match="cannot be read"):
-        inflate.read(tmp_path)
+        read(tmp_path)
 
 
 # The command

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from nas import content, genotype, published
 from nas.build import build
 from nas.cost import cost
-from nas.genotype import Clip, Deflation, Exact
+from nas.facts import Exact
+from nas.genotype import Clip, Deflation
 
 MODELS = {path.stem: path for path in content.everything("models")}
 FIELDS = [name for name in Exact.model_fields if name not in ("frames", "size", "classes")]

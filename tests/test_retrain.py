@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas import checkpoint, inflate, retrain
+from nas import checkpoint, retrain
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
 from nas.errors import NasError
 from nas.recipe import TrainSettings
+from nas.weights import Weights, read
 from tests.clips import CLIP, FakePack
 
 ROOT = Path(__file__).parents[1]
@@ -172,11 +173,11 @@ def test_broken_metrics_of_a_finished_run_are_one_line(tmp_path: Path):
 
 
 @pytest.fixture
-def flat_weights(tmp_path: Path) -> inflate.Weights:
+def flat_weights(tmp_path: Path) -> Weights:
     """Of the 2D network, with nine classes."""
     path = tmp_path / "flat.safetensors"
     checkpoint.save_weights(path, build(network(classes=9, deflation={"keep": 0}), seed=5), {})
-    return inflate.read(path)
+    return read(path)
 
 
 def test_a_run_starts_from_weights_and_says_so(tmp_path: Path, flat_weights):
@@ -207,8 +208,8 @@ def test_a_run_from_weights_resumes_with_them_alone(tmp_path: Path, flat_weights
     whole = run(tmp_path / "whole", weights=flat_weights)
     with pytest.raises(KeyboardInterrupt):
         run(folder, weights=flat_weights, on_epoch=stop)
-    moved = inflate.Weights(Path("moved.safetensors"), flat_weights.sha256, flat_weights.tensors)
-    other = inflate.Weights(Path("other.safetensors"), "f" * 64, flat_weights.tensors)
+    moved = Weights(Path("moved.safetensors"), flat_weights.sha256, flat_weights.tensors)
+    other = Weights(Path("other.safetensors"), "f" * 64, flat_weights.tensors)
     with pytest.raises(
         NasError, match=r"weights was flat\.safetensors \(\w{8}, sum\), is other\.safetensors \(ffffffff, sum\);"
     ):

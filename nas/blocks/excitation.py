@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from nas.blocks.registry import Part, excitation
 from nas.errors import NasError
-from nas.layers import Act, Conv, Linear, Mean, Node, Norm, Scale, Seq, Triple, seq
+from nas.layers import Act, Conv, Linear, Mean, Node, Norm, Scale, Triple, seq
 from nas.schema import Count
 
 
@@ -57,8 +57,8 @@ def tensor_excitation(c: int, size: int | None, *, reduction: Count = 4, axis: C
 
     def gate(over: str, kernel: Triple) -> Scale:
         groups, inner = c // size, c // reduction
-        reduce = seq(pool=Mean(over), reduce=Conv(c, inner, kernel, groups=groups), norm=Norm(inner), act=Act())
-        return Scale(Seq((*reduce.children, ("expand", Conv(inner, c, kernel, groups=groups)))))
+        reduce, expand = Conv(c, inner, kernel, groups=groups), Conv(inner, c, kernel, groups=groups)
+        return Scale(seq(pool=Mean(over), reduce=reduce, norm=Norm(inner), act=Act(), expand=expand))
 
     return Gates(gate("t", (1, 3, 3)), gate("hw", (3, 1, 1)), gate("hw", (1, 1, 1)))
 
@@ -67,5 +67,4 @@ def gated(part: Part | None, c: int) -> list[tuple[str, Node]]:
     """The gates of an excitation on one path of `c` channels, named, to stand at the end of a sequence."""
     if part is None:
         return []
-    gates = part(c, None)._asdict()
-    return [(f"excitation_{place}" if len(gates) > 1 else "", gate) for place, gate in gates.items() if gate]
+    return [(f"excitation_{place}", gate) for place, gate in part(c, None)._asdict().items() if gate]

@@ -64,10 +64,6 @@ class Part:
             )
         return Part(self.family, self.kind, tuple((gene, value if gene == name else old) for gene, old in self.genes))
 
-    def changed(self, name: str, change: Callable[[Any], Any]) -> Part:
-        """The same part with every gene called `name`, at any depth and where it is set, changed."""
-        return changed(self, name, change)
-
     def plain(self) -> dict[str, Any]:
         """As written in YAML, with every default."""
         return {"kind": self.kind, **{name: plain(value) for name, value in self.genes}}

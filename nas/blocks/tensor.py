@@ -48,7 +48,9 @@ def tensor(
     `sizes` are numbers whose product is the number of channels, C_1 first; `rest` stands for what the others leave,
     `all` for an operation over all channels, outside of the grid. `kernels` is one t x h x w for all axes or one for
     each. An operation is, by `connection`, parallel: 1 x h x w plus t x 1 x 1, each with norm and ReLU, on the same
-    input; serial: one after the other; coupled: t x h x w at once. `pointwise` puts a dense 1x1x1 between operations.
+    input; serial: one after the other; coupled: t x h x w at once. `excitation` acts in every operation: its spatial
+    and its temporal gate on the branches (in serial and coupled ones, one after the other), its whole gate (all of SE,
+    of feature gating) on what the operation gives. `pointwise` puts a dense 1x1x1 between operations.
     Where the number of channels changes, the first operation does it if it is over all channels; else a dense 1x1x1
     comes first, at the input's resolution.
     """
