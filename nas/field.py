@@ -117,7 +117,7 @@ def fields(genotype: Genotype) -> list[Row]:
     the input in frames and pixels they see; raises SchemaError where the genotype does not describe a network.
     """
     stem, *stages = pieces(genotype)
-    rows, c_in = [Row("stem", (), genotype.stem.conv.kind, *_block(stem, 3))], stem.c_out
+    rows, c_in = [Row("stem", (), genotype.stem.conv.kind, *block_fields(stem, 3))], stem.c_out
     for number, (stage, piece) in enumerate(zip(genotype.stages, stages, strict=True)):
         rows += _stage(f"stages.{number}", stage, piece, c_in)
         c_in = piece.c_out
@@ -128,7 +128,7 @@ def _stage(name: str, stage: Stage, piece: Piece, c_in: int) -> list[Row]:
     alike: dict[tuple, list[int]] = {}
     blocks = piece.parts[1:] if stage.pool else piece.parts
     for number, (part, block) in enumerate(zip(stage.blocks, blocks, strict=True)):
-        alike.setdefault((_kind(part), *_block(block, c_in)), []).append(number)
+        alike.setdefault((_kind(part), *block_fields(block, c_in)), []).append(number)
         c_in = block.c_out
     return [Row(name, tuple(numbers), *shared) for shared, numbers in alike.items()]
 
@@ -144,7 +144,8 @@ def _network(stem: Piece, stages: list[Piece]) -> Interaction | None:
 
 
 @lru_cache(maxsize=1 << 12)
-def _block(piece: Piece, c_in: int) -> tuple[Interaction | None, Interaction | None]:
+def block_fields(piece: Piece, c_in: int) -> tuple[Interaction | None, Interaction | None]:
+    """What a block's conv operator mixes, gates left out (None where it has none), and what the whole block does."""
     conv = operator_of(piece.tree)
     return conv and field(_ungated(conv), _entering(conv)), field(piece.tree, c_in)
 

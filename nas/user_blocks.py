@@ -1,4 +1,4 @@
-"""A user's own blocks: Python files named by `--import`, whose functions register with `@block` or `@operator`.
+"""A user's own code: Python files named by `--import`, whose functions register with `@block`, `@operator` or `@score`.
 
 Code runs only where it is asked for: opening a study that used such a file says so, and does not run it.
 """
@@ -21,19 +21,17 @@ def load(path: str | Path) -> None:
 
     Raises NasError, with the line, where it cannot be run or registers nothing.
     """
-    from nas.blocks.registry import REGISTRIES
-
     file = Path(path).resolve()
     if file in _loaded:
         return
     if file.is_dir():
-        raise NasError("is a folder", where=str(path), fix="name a Python file with a @block function")
+        raise NasError("is a folder", where=str(path), fix="name a Python file with a @block or @score function")
     if file.name in loaded():
         raise NasError("another file of this name is imported already", where=str(path), fix="rename one of them")
     if not file.is_file():
-        raise NasError("no such file", where=str(path), fix="name a Python file with a @block function")
+        raise NasError("no such file", where=str(path), fix="name a Python file with a @block or @score function")
     digest = sha256(file.read_bytes()).hexdigest()[:16]
-    known = {name for registry in REGISTRIES.values() for name in registry.specs}
+    known = _registered()
     name = f"nas_import_{file.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None:
@@ -46,8 +44,9 @@ def load(path: str | Path) -> None:
         raise error.at(str(path)) from None
     except (Exception, SystemExit) as error:  # whatever a user's code does
         raise NasError(f"{type(error).__name__}: {error}", where=f"{path}:{_line(error, file)}") from error
-    if not {name for registry in REGISTRIES.values() for name in registry.specs} - known:
-        raise NasError("registers no block", where=str(path), fix="write @block('my_kind') above a function")
+    if not _registered() - known:
+        fix = "write @block('my_kind') or @score('my_score') above a function"
+        raise NasError("registers no block and no score", where=str(path), fix=fix)
     _loaded[file] = digest
 
 
@@ -68,6 +67,15 @@ def require(used: dict[str, str], where: str, *, same: bool = False) -> None:
                 where=where,
                 fix="put it back, or search into another folder",
             )
+
+
+def _registered() -> set[tuple[str, str]]:
+    """Everything that a file can add to."""
+    from nas.blocks.registry import REGISTRIES
+    from nas.scores.registry import SCORES
+
+    kinds = {(registry, name) for registry, known in REGISTRIES.items() for name in known.specs}
+    return kinds | {("score", name) for name in SCORES}
 
 
 def _line(error: BaseException, file: Path) -> int:
