@@ -38,6 +38,7 @@ Imports = Annotated[
     typer.Option("--import", callback=_import, is_eager=True, help="A Python file with your own blocks (repeatable)."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side: one per GPU, or sharing the cores.")]
 
 
 @app.command()
@@ -98,11 +99,19 @@ def search(
     start_from: Annotated[
         list[str] | None, typer.Option(help="Train this network first (repeatable); all: all published ones that fit.")
     ] = None,
+    screen: Annotated[
+        str | None, typer.Option(help="SCORE:FACTOR trains the best by a score of so many proposals, e.g. entropy:8.")
+    ] = None,
+    workers: Workers = 1,
+    engine: Annotated[Literal["train", "table"], typer.Option(help="train, or replay a table of trainings.")] = "train",
+    table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
+    replay: Annotated[str | None, typer.Option(help="Repeat this study and report what comes out otherwise.")] = None,
     imports: Imports = None,
     device: Device = "auto",
 ) -> None:
     """Search a space under a budget; the same command goes on with a study that was stopped."""
     from nas import run
+    from nas.sources import Means
 
     flags = {
         "space": space,
@@ -112,9 +121,20 @@ def search(
         "data.path": data,
         "objectives": objectives,
         "sampler.kind": sampler,
+        "sampler.screen": screen,
         "start_from": start_from or None,
     }
-    run.search(study, flags, device=device, console=console)
+    means = Means(device=device, workers=workers, imports=tuple(imports or ()))
+    if replay is not None:
+        if study is not None or any(value is not None for value in flags.values()):
+            raise typer.BadParameter("goes with --workers and --device alone", param_hint="--replay")
+        from nas import replaying
+
+        replaying.replay(replay, means, table=table, console=console)
+        return
+    if table is not None and engine != "table":
+        raise typer.BadParameter("goes with --engine table", param_hint="--table")
+    run.search(study, flags, means, console=console, engine=engine, table=table)
 
 
 @app.command()
@@ -126,6 +146,83 @@ def pareto(
     from nas import run
 
     run.pareto(study, console=console)
+
+
+@app.command()
+def audit(
+    study: Annotated[str, typer.Argument(help="A study folder.")],
+    full: Annotated[int | None, typer.Option(min=3, help="Retrain so many of its networks at full size.")] = None,
+    score: Annotated[list[str] | None, typer.Option(help="A score to audit (repeatable); default all.")] = None,
+    imports: Imports = None,
+    device: Device = "auto",
+) -> None:
+    """How well scores, rungs and the proxy itself tell which network is better."""
+    from nas import auditing
+
+    auditing.audit(study, full=full, scores=tuple(score) if score else None, device=device, console=console)
+
+
+@app.command()
+def tabulate(
+    space: Annotated[str, typer.Argument(help="A small space file, or the name of one in space/.")],
+    study: Annotated[str | None, typer.Option(help="The recipe; default the study of the space's name.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 2,
+    budget: Annotated[str, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = "",
+    out: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
+    data: Annotated[str | None, typer.Option(help="In place of the recipe's.")] = None,
+    workers: Workers = 1,
+    imports: Imports = None,
+    device: Device = "auto",
+) -> None:
+    """Train every network of a small space into one table; the same command goes on."""
+    from nas import tabulate as tables
+    from nas.sources import Means
+
+    means = Means(device=device, workers=workers, imports=tuple(imports or ()))
+    tables.tabulate(space, study=study, seeds=seeds, budget=budget, out=out, data=data, means=means, console=console)
+
+
+@app.command()
+def compare(
+    spaces: Annotated[list[str], typer.Argument(help="One space with --samplers; or several to compare.")],
+    samplers: Annotated[str | None, typer.Option(help="Samplers, with commas.")] = None,
+    engine: Annotated[
+        Literal["table", "surrogate"], typer.Option(help="Accuracies for samplers: of a table, or made up.")
+    ] = "table",
+    table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
+    study: Annotated[
+        str | None, typer.Option(help="The recipe; default that of the space, or motion.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=2, help="Searches of each sampler.")] = 20,
+    stopping: Annotated[Literal["on", "off", "both"], typer.Option(help="Early stopping of the searches.")] = "on",
+    budget: Annotated[str | None, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = None,
+    objectives: Annotated[str | None, typer.Option(help="accuracy and any costs, with commas.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Of each search (200), or of each space (100).")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Decides everything that chance decides.")] = None,
+    data: Annotated[str | None, typer.Option(help="Videos for spaces, in place of the recipe's.")] = None,
+    workers: Workers = 1,
+    imports: Imports = None,
+    device: Device = "auto",
+) -> None:
+    """Compare samplers on known accuracies, or spaces by networks of equal cost."""
+    more = {"workers": workers, "imports": tuple(imports or ()), "console": console}
+    flags = {"budget": budget, "objectives": objectives, "seed": seed}
+    if samplers is None:
+        if len(spaces) < 2:
+            raise typer.BadParameter("give --samplers to compare samplers on one space, or several spaces")
+        from nas import comparing_spaces
+
+        flags = {"budget": budget, "seed": seed, "data.path": data, "study": study}
+        comparing_spaces.compare(spaces, flags, trials=trials or 100, device=device, **more)
+        return
+    if len(spaces) > 1:
+        raise typer.BadParameter("samplers are compared on one space")
+    from nas import comparing_samplers
+
+    comparing_samplers.compare(
+        spaces[0], samplers.split(","), engine=engine, given=table, study=study, flags=flags, repeats=repeats,
+        trials=trials or 200, stopping=stopping, **more,
+    )  # fmt: skip
 
 
 @app.command()

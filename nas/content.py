@@ -32,6 +32,13 @@ def find(name: str, folder: str) -> Path:
     raise NasError(f"{name}: no such file or {folder} name (looked in {looked})", fix=nearest(Path(bare).stem, known))
 
 
+def study_folder(target: str) -> Path:
+    """The folder of a study: a path, or the name of one in studies/."""
+    path = Path(target)
+    named = Path("studies") / target
+    return named if not path.exists() and named.exists() else path
+
+
 def places() -> list[Path]:
     """Where content may lie: the working folder, the repository, the installed package."""
     package = Path(__file__).resolve().parent

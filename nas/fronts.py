@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nas import content, genotype, pareto, peers
+from nas.console import count
 from nas.cost import cost
 from nas.errors import NasError
 from nas.genotype import Clip, Genotype
 from nas.pareto import Objective
 from nas.published import alike
 from nas.strict_yaml import parse, plain
-from nas.study import Study, Trial
+from nas.study import Study
 from nas.summary import summary
+from nas.trial import Trial
 from nas.units import OBJECTIVES, SHOWN
 
 if TYPE_CHECKING:
@@ -49,6 +52,21 @@ def pick(trials: list[Trial], objectives: tuple[str, ...], how: str) -> Trial:
     if how == "cheapest":
         return best[0]
     return best[pareto.knee([[trial.value(name) for name in objectives] for trial in best], named(objectives))]
+
+
+def stops(trials: list[Trial], epochs: int) -> str:
+    """How many trials were stopped after how many of the `epochs` of a proxy, and what that saved; '' where none was.
+
+    >>> stops([], 8)
+    ''
+    """
+    after = Counter(len(trial.curve) for trial in trials if trial.state == "stopped")
+    if not after:
+        return ""
+    places = ", ".join(f"{number} after {count(rung, 'epoch')}" for rung, number in sorted(after.items()))
+    ended = [len(trial.curve) for trial in trials if trial.state in ("complete", "stopped")]
+    saved = 1 - sum(ended) / (epochs * len(ended))
+    return f"{places} of {epochs}; {sum(ended):,} epochs trained in place of {epochs * len(ended):,}, {saved:.0%} saved"
 
 
 def genotype_of(trial: Trial) -> Genotype:
@@ -98,6 +116,7 @@ def facts(study: Study, trials: list[Trial]) -> dict[str, Any]:
             for reason in ("invalid", "over_budget", "repeated")
         },
         "skipped_videos": study.attributes.get("skipped_videos", 0),
+        "stopped": stops(trials, recipe.proxy.train.epochs),
     }
 
 
@@ -179,9 +198,11 @@ def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
         **{name: getattr(trial.cost, name) for name in COSTS},
         "receptive_field": "x".join(map(str, trial.cost.receptive_field)),
         "seconds": outcome.get("seconds"),
-        "epochs": len(outcome.get("curve", [])),
+        "epochs": len(trial.curve),
+        "last_accuracy": trial.curve[-1] if trial.curve else None,
         "seed": outcome.get("seed"),
         "wait_share": outcome.get("wait_share"),
+        "peak_memory": outcome.get("peak_memory"),
         "device": outcome.get("device", ""),
         "sampler": trial.sampler,
         "reason": outcome.get("reason", ""),

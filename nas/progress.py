@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nas import fronts
-from nas.console import say
-from nas.study import Trial
+from nas.console import count, say
 from nas.summary import summary
+from nas.trial import Trial
 from nas.units import UNITS
 
 ROWS = 8  # of the front, in the live picture
@@ -73,13 +73,14 @@ def _plain_preparation(console: Console):
 class SearchReporter:
     """Shows a search; the driver calls it, it never calls back."""
 
-    def __init__(self, console: Console, name: str, objectives: tuple[str, ...], trials: int, epochs: int):
+    def __init__(
+        self, console: Console, name: str, objectives: tuple[str, ...], trials: int, epochs: int, workers: int = 1
+    ):
         self.console, self.name, self.objectives = console, name, objectives
-        self.trials, self.epochs = trials, epochs
+        self.trials, self.epochs, self.workers = trials, epochs, workers
         self.known: list[Trial] = []
-        self.current: Trial | None = None
-        self.rows: list[dict] = []
-        self.done_steps, self.steps, self.began = 0, 0, time.monotonic()
+        self.running: dict[int, _Running] = {}
+        self.took: list[float] = []  # seconds of the trials that ended in this search
         self.live: Live | None = None
         self.drawn = 0.0
 
@@ -94,27 +95,28 @@ class SearchReporter:
 
     def started(self, trial: Trial, trials: list[Trial]) -> None:
         """A trial begins."""
-        self.current, self.known, self.rows = trial, trials, []
-        self.done_steps, self.steps, self.began = 0, 0, time.monotonic()
+        self.known, self.running[trial.number] = trials, _Running(trial)
         if self.live is None:
-            again = f" (attempt {trial.attempts})" if trials and trial.state == "running" and trial.attempts > 1 else ""
+            again = f" (attempt {trial.attempts})" if trial.attempts > 1 else ""
             self._line(f"trial {trial.number} of {self.trials}: {self._describe(trial)}{again}")
         self._refresh()
 
-    def step(self, done: int, total: int) -> None:
-        """Training steps of the current trial."""
-        self.done_steps, self.steps = done, total
+    def step(self, number: int, done: int, total: int) -> None:
+        """Training steps of a trial."""
+        self.running[number].share = done / total
         if time.monotonic() - self.drawn > BETWEEN_PICTURES:
             self._refresh()
 
-    def epoch(self, row: dict) -> None:
-        """An epoch of the current trial ended."""
-        self.rows.append(row)
+    def epoch(self, number: int, row: dict) -> None:
+        """An epoch of a trial ended."""
+        self.running[number].rows.append(row)
         self._refresh()
 
     def ended(self, trial: Trial, trials: list[Trial]) -> None:
-        """The current trial is on record."""
-        self.known, self.current = trials, None
+        """A trial is on record."""
+        self.known = trials
+        if one := self.running.pop(trial.number, None):
+            self.took.append(time.monotonic() - one.began)
         self._line(f"trial {trial.number} of {self.trials}: {self._result(trial)}")
         self._refresh()
 
@@ -137,11 +139,9 @@ class SearchReporter:
     def _result(self, trial: Trial) -> str:
         if trial.state == "failed":
             return f"failed: {trial.outcome.get('reason', 'unknown')}"
-        front = fronts.front(self.known, self.objectives)
-        place = "on the front" if trial.number in {best.number for best in front} else "behind the front"
         dropped = sum(trial.dropped.values())
         parts = [
-            f"accuracy {accuracy(trial)} in {duration(trial.outcome['seconds'])}, {place} of {len(front)}",
+            self._place(trial),
             self._describe(trial) if self.live else "",
             f"{dropped} proposals dropped before it" if dropped else "",
             _slow_data(trial.outcome.get("wait_share") or 0.0),
@@ -149,33 +149,54 @@ class SearchReporter:
         ]
         return "; ".join(part for part in parts if part)
 
+    def _place(self, trial: Trial) -> str:
+        """What became of a trial."""
+        took = duration(trial.outcome["seconds"])
+        if trial.state == "stopped":
+            after = count(len(trial.curve), "epoch")
+            return f"stopped after {after} of {self.epochs} at accuracy {trial.curve[-1]:.3f}, {took}"
+        front = fronts.front(self.known, self.objectives)
+        place = "on the front" if trial.number in {best.number for best in front} else "behind the front"
+        return f"accuracy {accuracy(trial)} in {took}, {place} of {len(front)}"
+
     def _left(self) -> str:
-        """Time left: the current trial at its own pace, the others at the mean of the finished ones."""
-        finished = [trial.outcome["seconds"] for trial in self.known if trial.state == "complete"]
-        waiting = max(0, self.trials - sum(trial.state != "running" for trial in self.known))
+        """Time left: the running trials at their own pace, the others at the mean of those that ended.
+
+        Those that ended since this search was started tell best: earlier ones may have had other means.
+        """
+        finished = self.took or [t.outcome["seconds"] for t in self.known if t.state in ("complete", "stopped")]
         if not finished:
             return "time left unknown"
-        mean, current = sum(finished) / len(finished), 0.0
-        if self.current:
-            waiting -= 1
-            spent, share = time.monotonic() - self.began, self.done_steps / self.steps if self.steps else 0.0
-            current = spent * (1 - share) / share if share > EARLY else mean
-        return f"about {duration(current + max(0, waiting) * mean)} left"
+        mean = sum(finished) / len(finished)
+        waiting = max(0, self.trials - sum(t.state != "running" for t in self.known) - len(self.running))
+        left = waiting * mean + sum(one.left(mean) for one in self.running.values())
+        return f"about {duration(left / self.workers)} left"
 
     def _picture(self) -> Group:
         done = sum(trial.state != "running" for trial in self.known)
         parts = [Text(f"{self.name}: {done} of {self.trials} trials, {self._left()}", style="bold")]
-        if self.current:
-            last = f", accuracy {self.rows[-1]['val_accuracy']:.3f}" if self.rows else ""
-            share = self.done_steps / self.steps if self.steps else 0.0
-            parts.append(Text(f"trial {self.current.number}: {self._describe(self.current)}"))
-            bar = "━" * round(30 * share) + "╌" * (30 - round(30 * share))
-            epoch = min(self.epochs, len(self.rows) + 1)
+        for one in self.running.values():
+            last = f", accuracy {one.rows[-1]['val_accuracy']:.3f}" if one.rows else ""
+            parts.append(Text(f"trial {one.trial.number}: {self._describe(one.trial)}"))
+            bar = "━" * round(30 * one.share) + "╌" * (30 - round(30 * one.share))
+            epoch = min(self.epochs, len(one.rows) + 1)
             parts.append(Text(f"  {bar} epoch {epoch} of {self.epochs}{last}"))
         best = fronts.front(self.known, self.objectives)
         if best:
             parts.append(front_table(best, title=f"front so far ({len(best)})", rows=ROWS))
         return Group(*parts)
+
+
+class _Running:
+    """How far a trial is."""
+
+    def __init__(self, trial: Trial):
+        self.trial, self.rows, self.share, self.began = trial, [], 0.0, time.monotonic()
+
+    def left(self, mean: float) -> float:
+        """Seconds to its end at its own pace; at its start, when its pace says nothing, the `mean` of others."""
+        spent = time.monotonic() - self.began
+        return spent * (1 - self.share) / self.share if self.share > EARLY else mean
 
 
 def _slow_data(share: float) -> str:

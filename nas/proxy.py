@@ -11,6 +11,7 @@ from nas.genotype import Genotype
 from nas.recipe import ProxySettings
 from nas.scale import scale
 from nas.train import fit
+from nas.versions import versions
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
@@ -28,13 +29,13 @@ def evaluate(
     *,
     seed: int,
     device: str = "auto",
-    on_epoch: Callable[[dict], None] | None = None,
+    on_epoch: Callable[[dict], object] | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Train the proxy of a genotype; returns what goes on the trial's record, as plain data.
 
-    `accuracy` is the top-1 fraction on the validation clips after the last epoch. Raises what `train.fit`
-    raises: Diverged, OutOfMemory.
+    `accuracy` is the top-1 fraction on the validation clips after the last epoch that was trained: `on_epoch` ends the
+    training by answering False. Raises what `train.fit` raises: Diverged, OutOfMemory.
     """
     small, notes = shrunk(genotype, settings, len(pack.classes))
     exact = cost(small)
@@ -57,6 +58,7 @@ def evaluate(
         "wait_share": round(result.wait_share, 5),
         "peak_memory": result.peak_memory,
         "device": result.device,
+        "versions": versions(),
         "proxy": {"macs": exact.macs, "params": exact.params, "notes": notes},
         "curve": result.curve,
     }

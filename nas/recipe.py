@@ -6,9 +6,11 @@ Each field says its meaning, its unit and its default on the line above it; the 
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from nas import strict_yaml
 from nas.blocks.registry import plain
@@ -106,6 +108,17 @@ class RetrainSettings(Settings):
     train: TrainSettings = TrainSettings()
 
 
+class StoppingSettings(Settings):
+    """Which trainings end early: asynchronous successive halving among networks of equal cost."""
+
+    # epochs after which a trial is compared with those that got as far; empty: every training runs to its end
+    rungs: tuple[PositiveInt, ...] = ()
+    # about one of so many goes on from a rung
+    reduction: Annotated[float, Field(gt=1)] = 3.0
+    # trials whose multiply-accumulates differ by less than this factor are compared
+    band: Annotated[float, Field(gt=1)] = 2.0
+
+
 class SamplerSettings(Settings):
     """Who proposes the next genotype."""
 
@@ -116,6 +129,15 @@ class SamplerSettings(Settings):
     startup: PositiveInt = 10
     # trials among which evolution picks parents; individuals of a generation of nsga2 and nsga3
     population: Annotated[int, Field(ge=4)] = 12
+    # score:factor, such as entropy:8, trains the best by a score of so many proposals; empty: every proposal
+    screen: str = ""
+
+    @field_validator("screen")
+    @classmethod
+    def _screen(cls, text: str) -> str:
+        if text and not re.fullmatch(r"[\w.-]+:[1-9]\d*", text):
+            raise NasError(f"'{text}' is no screen", fix="write score:factor, such as entropy:8")
+        return text
 
 
 class Recipe(Settings):
@@ -139,6 +161,7 @@ class Recipe(Settings):
     sampler: SamplerSettings = SamplerSettings()
     data: DataSettings = DataSettings()
     proxy: ProxySettings = ProxySettings()
+    stopping: StoppingSettings = StoppingSettings()
     retrain: RetrainSettings = RetrainSettings()
 
     @field_validator("nas", mode="before")
@@ -157,6 +180,15 @@ class Recipe(Settings):
     @classmethod
     def _objectives(cls, names: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
         return objectives(names if isinstance(names, str) else list(names))
+
+    @model_validator(mode="after")
+    def _rungs(self) -> Recipe:
+        rungs, epochs = self.stopping.rungs, self.proxy.train.epochs
+        if any(one >= other for one, other in pairwise((*rungs, epochs))):
+            told = " ".join(map(str, rungs))
+            fix = f"write rising numbers below the {epochs} epochs of a proxy"
+            raise NasError(f"stopping.rungs = {told} do not rise towards the end of training", fix=fix)
+        return self
 
     @property
     def limits(self) -> Budget:

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from nas import files, fronts, session, strict_yaml
+from nas import content, files, fronts, session, sources, strict_yaml
 from nas import study as studies
 from nas.console import count, say
+from nas.driving import LOCK, driving
 from nas.progress import SearchReporter, front_table, preparation
-from nas.recipe import TrainSettings
+from nas.recipe import Recipe, TrainSettings
 from nas.search.start import Start, starts
 from nas.seeds import seed_for
+from nas.sources import Means, Source
 from nas.study import Study
 from nas.summary import summary
+from nas.trial import Trial
 from nas.units import CONVENTION
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
-def search(target: str | None, flags: dict[str, Any], *, device: str, console: Console) -> None:
-    """Create or resume a study and run it to its number of trials."""
+def search(
+    target: str | None,
+    flags: dict[str, Any],
+    means: Means,
+    *,
+    console: Console,
+    engine: str = "train",
+    table: str | None = None,
+) -> None:
+    """Create or resume a study and run it to its number of trials, by training or by a `table`."""
     asked = session.request(target, flags)
-    with files.tidied(asked.folder, studies.LOCK), studies.driving(asked.folder):
+    with files.tidied(asked.folder, LOCK), driving(asked.folder):
         if studies.exists(asked.folder):
             study, space = session.resume(asked)
             wanted = session.wanted(study, asked)
@@ -38,15 +48,21 @@ def search(target: str | None, flags: dict[str, Any], *, device: str, console: C
             if wanted.start_from:
                 _tell_starts(known, over, console)
         try:
-            with preparation(console) as progress:
-                pack = session.prepare(wanted, progress)
+            source = _source(wanted, space, means, engine, table, console)
             if study is None:
-                study = session.start(asked, space, pack, known)
-            session.check_data(study, pack)
-            _search(study, space, pack, asked.recipe.trials, device, console)
+                study = session.start(asked, space, source, known)
+            session.check_source(study, source)
+            _search(study, space, source, asked.recipe.trials, means, console)
         except KeyboardInterrupt:
             say(console, "interrupted: every finished trial is kept, and the same command goes on")
             sys.exit(INTERRUPTED)
+
+
+def _source(wanted: Recipe, space, means: Means, engine: str, table: str | None, console: Console) -> Source:
+    if engine == "table":
+        return sources.replayed(wanted, space, table)
+    with preparation(console) as progress:
+        return sources.training(wanted, means, progress)
 
 
 def _tell_starts(known: list[Start], over: list[str], console: Console) -> None:
@@ -58,23 +74,18 @@ def _tell_starts(known: list[Start], over: list[str], console: Console) -> None:
         say(console, f"over the budget, left out: {', '.join(over[:3])}{more}")
 
 
-def _search(study: Study, space, pack, trials: int, device: str, console: Console) -> None:
-    from nas import proxy
-    from nas.device import pick
-    from nas.device import text as told
+def _search(study: Study, space, source: Source, trials: int, means: Means, console: Console) -> None:
     from nas.search import loop
 
-    place = pick(device)
     settings = study.recipe
-    skipped = f", {len(pack.skipped)} videos skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
     budget = settings.budget or "none"
-    clips = f"{len(pack.train)} + {len(pack.val)} clips of {len(pack.classes)} classes{skipped}"
+    engine, told = source.engine(study)
     say(console, f"{study.folder}: {space.name}, budget {budget}, {settings.sampler.kind}, seed {settings.seed}")
-    say(console, f"{clips}; proxy {settings.proxy}; {told(place)}")
-    reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, settings.proxy.train.epochs)
-    evaluate = partial(proxy.evaluate, pack=pack, settings=settings.proxy, device=str(place))
+    say(console, f"{source.told}; proxy {settings.proxy}; {told}")
+    epochs = settings.proxy.train.epochs
+    reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, epochs, means.workers)
     with reporter.shown():
-        why = loop.run(study, space, evaluate, reporter, trials=trials)
+        why = loop.run(study, space, engine, reporter, trials=trials)
     say(console, why)
     say(console, f"front: nas pareto {study.folder}")
 
@@ -83,7 +94,7 @@ def pareto(target: str, *, console: Console) -> None:
     """Print the front and write pareto.csv, pareto.yaml and pareto.html into the study's folder."""
     from nas.page import write_page
 
-    study = studies.open_study(_folder(target))
+    study = studies.open_study(content.study_folder(target))
     trials = study.trials()
     best = fronts.front(trials, study.recipe.objectives)
     table = fronts.frame(study)
@@ -100,6 +111,8 @@ def pareto(target: str, *, console: Console) -> None:
         )
     else:
         say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
+    if stopped := table.attrs["stopped"]:
+        say(console, f"stopped early: {stopped}")
     rows = table.drop(columns="genotype", errors="ignore").to_csv(index=False)
     files.write(study.folder / "pareto.csv", rows.encode())
     files.write(study.folder / "pareto.yaml", _front_yaml(best).encode())
@@ -128,7 +141,7 @@ def retrain(
     console: Console,
 ) -> None:
     """Train one trial's genotype at full size into `retrained/<trial>` of the study's folder."""
-    study = studies.open_study(_folder(target))
+    study = studies.open_study(content.study_folder(target))
     chosen = study.trial(trial) if trial is not None else fronts.pick(study.trials(), study.recipe.objectives, pick)
     settings = session.retraining(study)
     wanted = study.recipe.model_copy(
@@ -193,7 +206,7 @@ def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> Non
     learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
 
 
-def _front_yaml(best: list[studies.Trial]) -> str:
+def _front_yaml(best: list[Trial]) -> str:
     rows = []
     for trial in best:
         described = strict_yaml.plain(strict_yaml.parse(trial.genotype))
@@ -212,9 +225,3 @@ def _front_yaml(best: list[studies.Trial]) -> str:
             }
         )
     return strict_yaml.dump({"front": rows})
-
-
-def _folder(target: str) -> Path:
-    path = Path(target)
-    named = Path("studies") / target
-    return named if not path.exists() and named.exists() else path

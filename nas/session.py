@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
 import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +17,16 @@ from nas.schema import SchemaError, validate
 from nas.search.propose import require_feasible
 from nas.space import Space
 from nas.study import Study
+from nas.versions import versions
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
     from nas.search.start import Start
+    from nas.sources import Source
 
 DEFAULT = "motion"  # the study whose recipe fills what flags leave open
 # settings that may change between two runs of one study; space and videos are compared by their content
 FREE = ("trials: ", "space: ", "data.path: ", "retrain.")
-LIBRARIES = ("video-nas", "torch", "optuna", "numpy", "av")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Request:
     @property
     def recipe(self) -> Recipe:
         """The recipe with the flags in it; raises NasError for a flag that does not fit."""
-        return _overlaid(self.base, self.flags)
+        return overlaid(self.base, self.flags)
 
 
 def request(target: str | None, flags: dict[str, Any]) -> Request:
@@ -52,12 +51,26 @@ def request(target: str | None, flags: dict[str, Any]) -> Request:
     if target is not None:
         folder = _folder(target)
         return Request(folder, _recipe_of(folder, target), flags)
-    base = _overlaid(recipe.load(content.find(DEFAULT, "studies")), flags)
+    base = overlaid(recipe.load(content.find(DEFAULT, "studies")), flags)
     name = "-".join([Path(base.space).stem, *(base.budget.split(",") if base.budget else [])])
     folder = Path("studies") / name
     if (folder / "study.yaml").exists():
         base = recipe.load(folder / "study.yaml")
     return Request(folder, base, flags)
+
+
+def recipe_for(space: Path, study: str | None = None) -> Recipe:
+    """The recipe of a study that is named, or of the space's own name, or the default one; with this space in it.
+
+    Raises NasError for a named study that is not found.
+    """
+    try:
+        found = recipe.load(content.find(study or space.stem, "studies"))
+    except NasError:
+        if study:
+            raise
+        found = recipe.load(content.find(DEFAULT, "studies"))
+    return found.model_copy(update={"space": str(space)})
 
 
 def resume(asked: Request) -> tuple[Study, Space]:
@@ -69,7 +82,7 @@ def resume(asked: Request) -> tuple[Study, Space]:
     user_blocks.require(study.attributes.get("imports", {}), str(asked.folder), same=True)
     base = Recipe.model_validate(study.attributes["base"])  # read anew: fields added since have their defaults
     changed = recipe.differences(recipe.to_plain(base), recipe.to_plain(asked.base))
-    flagged = recipe.to_plain(_overlaid(study.recipe, asked.flags))
+    flagged = recipe.to_plain(overlaid(study.recipe, asked.flags))
     changed += recipe.differences(recipe.to_plain(study.recipe), flagged)
     changed = [line for line in dict.fromkeys(changed) if not line.startswith(FREE)]
     if changed:
@@ -102,25 +115,29 @@ def open_space(wanted: Recipe) -> Space:
     return found
 
 
-def start(asked: Request, found: Space, pack: Pack, known: list[Start]) -> Study:
+def start(asked: Request, found: Space, source: Source, known: list[Start]) -> Study:
     """A new study in the folder, which trains the `known` networks first."""
     facts = {
         "imports": user_blocks.loaded(),
         "starts": [{"name": one.name, "record": one.record} for one in known],
-        "data": pack.fingerprint,
+        "data": source.videos,
+        "engine": source.kind,
         "versions": versions(),
-        "skipped_videos": len(pack.skipped),
+        "skipped_videos": source.skipped,
         "dataset": dataset(asked.recipe),
     }
     return studies.create(asked.folder, asked.recipe, asked.base, found, facts)
 
 
-def check_data(study: Study, pack: Pack) -> None:
-    """Raise NasError when the videos are not those the study was started on."""
-    if study.attributes["data"] != pack.fingerprint:
+def check_source(study: Study, source: Source) -> None:
+    """Raise NasError when the accuracies would not come from where the study's first ones came from."""
+    was = study.attributes.get("engine", "train")
+    if was != source.kind:
+        problem = f"was started with --engine {was}, not {source.kind}"
+        raise NasError(problem, where=str(study.folder), fix="name the same, or search into another folder")
+    if study.attributes["data"] != source.videos:
         raise NasError(
-            f"the videos differ from those the study was started on ({len(pack.train)} for training, "
-            f"{len(pack.val)} for validation now)",
+            f"the videos differ from those the study was started on ({source.told} now)",
             where=str(study.folder),
             fix="name the former data, or search into another folder",
         )
@@ -141,14 +158,6 @@ def dataset(wanted: Recipe) -> str:
     return Path(wanted.data.path or os.environ.get("NAS_DATA", "")).expanduser().resolve().stem
 
 
-def versions() -> dict[str, str]:
-    """Python and the libraries that decide results."""
-    return {
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in LIBRARIES},
-    }
-
-
 def _folder(target: str) -> Path:
     path = Path(target)
     if path.is_file():
@@ -163,7 +172,7 @@ def _recipe_of(folder: Path, target: str) -> Recipe:
     return recipe.load(own if own.exists() else content.find(target.rstrip("/"), "studies"))
 
 
-def _overlaid(base: Recipe, flags: dict[str, Any]) -> Recipe:
+def overlaid(base: Recipe, flags: dict[str, Any]) -> Recipe:
     told = recipe.to_plain(base)
     for name, value in flags.items():
         section, _, key = name.rpartition(".")

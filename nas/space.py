@@ -25,6 +25,10 @@ from nas.template import parse as parse_template
 Pick = Callable[[Hole], Label]
 
 
+class NotInSpace(NasError):
+    """A record that answers what the space does not ask, or not what it asks."""
+
+
 class Space:
     """A space file, read and checked. `decisions` maps each name to its hole."""
 
@@ -68,10 +72,10 @@ class Space:
         return _fill(self.template, pick, record, {}), record
 
     def tree(self, record: Record) -> Any:
-        """The frozen genotype tree of a record; raises NasError where the record does not fit the space."""
+        """The frozen genotype tree of a record; raises NotInSpace where the record does not fit the space."""
         tree, used = self.fill(lambda hole: self._answer(record, hole))
         if unknown := [name for name in record if name not in used]:
-            raise NasError(
+            raise NotInSpace(
                 f"the record answers '{unknown[0]}', which nothing asks",
                 where=self.name,
                 fix=nearest(unknown[0], used),
@@ -118,9 +122,8 @@ class Space:
         """The record that follows `answers` where they answer, and chance where they do not."""
 
         def pick(hole: Hole) -> Label:
-            if hole.name in answers and any(_same(answers[hole.name], label) for label in hole.labels):
-                return answers[hole.name]
-            return rng.choice(hole.labels)
+            answer = answers.get(hole.name)
+            return answer if (type(answer), answer) in hole.index else rng.choice(hole.labels)
 
         return self.fill(pick)[1]
 
@@ -146,7 +149,7 @@ class Space:
 
     def _answer(self, record: Record, hole: Hole) -> Label:
         if hole.name not in record:
-            raise NasError(f"the record does not answer '{hole.name}'", where=hole.place)
+            raise NotInSpace(f"the record does not answer '{hole.name}'", where=hole.place)
         return record[hole.name]
 
 
@@ -207,7 +210,7 @@ def _answer_index(hole: Hole, pick: Pick, record: Record) -> int:
     record[hole.name] = answer
     index = hole.index.get((type(answer), answer))
     if index is None:
-        raise NasError(
+        raise NotInSpace(
             f"'{hole.name}' = {answer} is not an option", fix=f"use one of {' '.join(map(str, hole.labels))}"
         )
     return index

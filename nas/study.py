@@ -1,67 +1,44 @@
 """The store: one SQLite file per study, written by the driver alone, that optuna-dashboard opens too.
 
-A trial is written when it starts and when it ends (its outcome, then its objective values: `settle` finishes what
-a kill cut in between), so a kill loses at most the trial in training; that one is trained again under its number
+A trial is written when it starts and when it ends (its outcome, then its state and objective values: `settle` finishes
+what a kill cut in between), so a kill loses at most the trial in training; that one is trained again under its number
 and seed, and comes out as it would have.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
 import sqlalchemy
 import sqlalchemy.exc
-from filelock import FileLock, Timeout
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from nas import recipe as recipes
 from nas import user_blocks
 from nas.cost import Cost
 from nas.errors import NasError
 from nas.recipe import Recipe
-from nas.records import Record
 from nas.search.optuna_samplers import distribution, parameter
-from nas.search.sampler import Observation
+from nas.search.sampler import Observation, observation
 from nas.search.wrappers import Candidate
 from nas.space import Space
+from nas.trial import Trial
 from nas.units import OBJECTIVES, UNITS
 
 SCHEMA = 1
 DATABASE = "study.db"
-LOCK = ".driver.lock"
-STATES = {TrialState.COMPLETE: "complete", TrialState.FAIL: "failed", TrialState.RUNNING: "running"}
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One genotype of a study and what is known of it."""
-
-    number: int
-    state: str  # complete, failed or running
-    record: Record
-    genotype: str  # canonical YAML
-    key: str
-    cost: Cost
-    attempts: int = 1
-    memo: dict[str, Any] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)  # proposals dropped before this one, by reason
-    sampler: str = ""
-    outcome: dict[str, Any] = field(default_factory=dict)  # accuracy, curve, seconds, device, ... or reason
-
-    @property
-    def accuracy(self) -> float | None:
-        """Proxy accuracy as a fraction, of complete trials."""
-        return self.outcome.get("accuracy") if self.state == "complete" else None
-
-    def value(self, objective: str) -> float | None:
-        """The trial's value of an objective, in its unit."""
-        return self.accuracy if objective == "accuracy" else UNITS[objective].of(self.cost)
+# states as Optuna writes them
+STATES = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running"}
+# what an outcome holds that is not of a complete trial
+ENDS = {"reason": TrialState.FAIL, "stopped": TrialState.PRUNED}
+# what is written of a trial besides its cost
+KNOWN = ("record", "genotype", "key", "attempts", "memo", "dropped", "sampler", "outcome")
 
 
 class Study:
@@ -81,6 +58,8 @@ class Study:
             raise NasError("is no study of this program", where=str(folder / DATABASE), fix="name another study")
         self.attributes = attributes
         self.recipe = Recipe.model_validate(attributes["recipe"])
+        self._study_id = storage.get_study_id_from_name(self.optuna.study_name)
+        self._known: list[Trial] = []  # all trials as they were last read
 
     @property
     def name(self) -> str:
@@ -88,8 +67,10 @@ class Study:
         return self.folder.resolve().name
 
     def trials(self) -> list[Trial]:
-        """All trials by number."""
-        return [_trial(frozen) for frozen in self.optuna.get_trials(deepcopy=False)]
+        """All trials by number; those that ended are read once."""
+        first = next((trial.number for trial in self._known if trial.state == "running"), len(self._known))
+        self._known[first:] = _read(self.storage, first)
+        return list(self._known)
 
     def trial(self, number: int) -> Trial:
         """One trial; raises NasError when there is none of this number."""
@@ -99,11 +80,12 @@ class Study:
             raise NasError(f"has no trial {number}", where=str(self.folder), fix=there)
         return trials[number]
 
-    def add(self, candidate: Candidate, space: Space, **attributes: Any) -> int:
-        """Write a trial that is about to be trained; returns its number."""
+    def add(self, candidate: Candidate, space: Space, **attributes: Any) -> Trial:
+        """Write a trial that is about to be trained."""
         record = candidate.record
         asked = {name: space.decisions[name] for name in record}
-        self.optuna.add_trial(
+        self.storage.create_new_trial(
+            self._study_id,
             optuna.trial.create_trial(
                 state=TrialState.RUNNING,
                 params={name: parameter(hole, record[name]) for name, hole in asked.items()},
@@ -114,9 +96,9 @@ class Study:
                     "record": record,
                     **attributes,
                 },
-            )
+            ),
         )
-        return len(self.optuna.get_trials(deepcopy=False)) - 1
+        return self.trials()[-1]
 
     def count_attempts(self, number: int, attempts: int) -> Trial:
         """Write how often a trial was started without an orderly end; returns the trial anew."""
@@ -125,44 +107,47 @@ class Study:
 
     def complete(self, number: int, outcome: dict[str, Any]) -> None:
         """Write a trial's outcome and its objective values."""
-        self.storage.set_trial_user_attr(self._id(number), "outcome", outcome)
-        self._tell(number)
+        self._end(number, outcome)
+
+    def stop(self, number: int, outcome: dict[str, Any]) -> None:
+        """Write the outcome of a trial that was stopped at a rung; Optuna hears of it as pruned, without values."""
+        self._end(number, outcome | {"stopped": len(outcome["curve"])})
 
     def fail(self, number: int, reason: str) -> None:
         """Write that a trial failed, and why."""
-        self.storage.set_trial_user_attr(self._id(number), "outcome", {"reason": reason})
-        self.optuna.tell(number, state=TrialState.FAIL)
+        self._end(number, {"reason": reason})
 
     def settle(self) -> None:
         """Finish trials whose outcome was written just before the program died."""
         for trial in self.trials():
-            if trial.state == "running" and "accuracy" in trial.outcome:
-                self._tell(trial.number)
-            elif trial.state == "running" and "reason" in trial.outcome:
-                self.optuna.tell(trial.number, state=TrialState.FAIL)
+            if trial.state == "running" and trial.outcome:
+                self._tell(trial)
 
-    def observations(self, trials: Sequence[Trial]) -> list[Observation]:
-        """Finished trials as samplers see them."""
-        names = self.recipe.objectives
-        return [
-            Observation(t.record, tuple(t.value(n) for n in names) if t.state == "complete" else None, t.memo)
-            for t in trials
-            if t.state != "running"
-        ]
+    def observations(self, trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> list[Observation]:
+        """Trials as samplers see them; `curves` has the accuracies so far of those in training."""
+        return [observation(trial, self.recipe.objectives, curves) for trial in trials]
 
     def set(self, name: str, value: Any) -> None:
         """Write a fact about the study."""
         self.optuna.set_user_attr(name, value)
         self.attributes = self.optuna.user_attrs
 
-    def _tell(self, number: int) -> None:
-        trial = self.trials()[number]
-        accuracy = trial.outcome["accuracy"]
-        names = self.recipe.objectives
-        self.optuna.tell(number, [accuracy if n == "accuracy" else UNITS[n].of(trial.cost) for n in names])
+    def _end(self, number: int, outcome: dict[str, Any]) -> None:
+        self.storage.set_trial_user_attr(self._id(number), "outcome", outcome)
+        self._tell(self.trials()[number])
+
+    def _tell(self, trial: Trial) -> None:
+        """Give Optuna the state that follows from a trial's outcome."""
+        state = next((state for key, state in ENDS.items() if key in trial.outcome), TrialState.COMPLETE)
+        values = None
+        if state == TrialState.COMPLETE:
+            accuracy = trial.outcome["accuracy"]
+            names = self.recipe.objectives
+            values = [accuracy if name == "accuracy" else UNITS[name].of(trial.cost) for name in names]
+        self.storage.set_trial_state_values(self._id(trial.number), state, values)
 
     def _id(self, number: int) -> int:
-        return self.optuna.get_trials(deepcopy=False)[number]._trial_id
+        return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
 
 def exists(folder: Path) -> bool:
@@ -224,26 +209,12 @@ def open_study(folder: Path | str) -> Study:
 
 
 @contextmanager
-def driving(folder: Path):
-    """Hold the study for one driver; the lock ends with the process, however that ends."""
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise NasError(
-            "another nas search is running this study", where=str(folder), fix="wait for it, or stop it"
-        ) from None
-    except OSError as error:
-        raise NasError(f"cannot be written: {error.strerror}", where=str(folder)) from None
-    with lock:
-        yield
-
-
-@contextmanager
 def _readable(path: Path):
     try:
         yield
+    except sqlalchemy.exc.OperationalError as error:  # the file may well be whole: a full disk, a lock
+        cause = str(error.orig).splitlines()[0]
+        raise NasError(f"the database cannot be used: {cause}", where=str(path)) from None
     except sqlalchemy.exc.DatabaseError as error:
         cause = str(error.orig).splitlines()[0]
         raise NasError(
@@ -275,23 +246,28 @@ def _storage(path: Path) -> optuna.storages.RDBStorage:
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
 
-def _trial(frozen: FrozenTrial) -> Trial:
-    told = frozen.user_attrs
-    if "cost" not in told:
-        raise NasError(
-            f"trial {frozen.number} of this study was not written by nas search", fix="use a study of its own"
-        )
-    cost = {name: tuple(value) if isinstance(value, list) else value for name, value in told["cost"].items()}
-    return Trial(
-        number=frozen.number,
-        state=STATES[frozen.state],
-        record=told["record"],
-        genotype=told["genotype"],
-        key=told["key"],
-        cost=Cost(**cost),
-        attempts=told.get("attempts", 1),
-        memo=told.get("memo", {}),
-        dropped=told.get("dropped", {}),
-        sampler=told.get("sampler", ""),
-        outcome=told.get("outcome", {}),
+def _read(storage: optuna.storages.RDBStorage, first: int) -> list[Trial]:
+    """The trials from number `first` on, by one query: Optuna's own way reads every parameter as an object of its own
+    (10,000 trials: tests/benchmarks/bench_study.py).
+    """
+    query = sqlalchemy.text(
+        "SELECT trials.number, trials.state, trial_user_attributes.key, trial_user_attributes.value_json "
+        "FROM trials LEFT JOIN trial_user_attributes ON trials.trial_id = trial_user_attributes.trial_id "
+        "WHERE trials.number >= :first ORDER BY trials.number"
     )
+    with storage.engine.connect() as connection:
+        rows = connection.execute(query, {"first": first}).all()
+    told: dict[int, dict[str, Any]] = {}
+    states = {}
+    for number, state, key, value in rows:
+        states[number] = state
+        told.setdefault(number, {})[key] = json.loads(value) if key is not None else None
+    return [_trial(number, states[number], told[number]) for number in sorted(told)]
+
+
+def _trial(number: int, state: str, told: dict[str, Any]) -> Trial:
+    if "cost" not in told or state not in STATES:
+        raise NasError(f"trial {number} of this study was not written by nas search", fix="use a study of its own")
+    cost = {name: tuple(value) if isinstance(value, list) else value for name, value in told["cost"].items()}
+    known = {name: told[name] for name in KNOWN if name in told}
+    return Trial(number=number, state=STATES[state], cost=Cost(**cost), **known)

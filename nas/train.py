@@ -63,7 +63,7 @@ def fit(
     *,
     seed: int,
     device: str | torch.device = "auto",
-    on_epoch: Callable[[dict], None] | None = None,
+    on_epoch: Callable[[dict], object] | None = None,
     on_step: Callable[[int, int], None] | None = None,
     checkpoint: Path | None = None,
 ) -> Result:
@@ -75,8 +75,9 @@ def fit(
     Rows of the curve: epoch (from 1), lr (of the epoch's last step), train_loss and train_error (over the
     augmented clips, while the weights move), val_loss, val_accuracy, val_top5 (from 5 classes on), seconds
     and wait (seconds of them spent waiting for data). `on_epoch` gets each row, before the epoch's
-    checkpoint is written; `on_step` gets (steps done, steps in all). With a `checkpoint` path, the run is
-    saved there after each epoch and goes on from there when the file exists.
+    checkpoint is written, and ends the training there by answering False; `on_step` gets (steps done, steps
+    in all). With a `checkpoint` path, the run is saved there after each epoch and goes on from there when the
+    file exists.
 
     Raises Diverged, OutOfMemory, and NasError for a checkpoint of another run or impossible settings.
     """
@@ -194,8 +195,10 @@ class _Training:
             for epoch in range(len(self.curve) + 1, self.settings.epochs + 1):
                 with devices.seeded(self.seed, epoch, self.device):
                     self.curve.append(self._epoch(epoch, on_step))
-                on_epoch(self.curve[-1])
+                goes_on = on_epoch(self.curve[-1])
                 self._save()
+                if goes_on is False:
+                    break
         return self._result()
 
     def _epoch(self, epoch: int, on_step: Callable) -> dict:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.commands import folder, nas, videos  # noqa: F401  (fixtures)
+
 
 def pytest_collection_modifyitems(items):
     gpu = [item for item in items if item.get_closest_marker("gpu")]

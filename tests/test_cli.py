@@ -11,56 +11,11 @@ import time
 import pytest
 import yaml
 
-from nas import cli, study, user_blocks
+from nas import driving, study, user_blocks
 from nas.blocks import OPERATORS
 from nas.data import motion
+from nas.seeds import seed_for
 from tests.spaces import TINY
-
-RECIPE = """
-nas: 1
-space: tiny.yaml
-budget: 3mflops
-objectives: [accuracy, gflops, mparams]
-trials: 3
-sampler: {kind: uniform}
-data: {path: VIDEOS, pack: {every: 1, frames: 8, size: 24}}
-proxy: {width: 1.0, depth: 1.0, clip: {frames: 4, size: 20, stride: 2}, train: {epochs: 1, batch: 8}}
-retrain: {clip: {frames: 4, size: 20, stride: 2}, train: {epochs: 2, batch: 8}}
-"""
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    settings = motion.MotionSettings(train=30, val=20, size=32)
-    return motion.generate(tmp_path_factory.mktemp("videos"), settings, workers=1)
-
-
-@pytest.fixture
-def folder(tmp_path, videos, monkeypatch):
-    """A working folder with a space and a recipe."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "tiny.yaml").write_text(TINY)
-    (tmp_path / "studies" / "small").mkdir(parents=True)
-    (tmp_path / "studies" / "small" / "study.yaml").write_text(RECIPE.replace("VIDEOS", str(videos)))
-    return tmp_path
-
-
-@pytest.fixture
-def nas(monkeypatch, capsys):
-    """Calls the command line; returns (exit status, output, errors)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["nas", *map(str, arguments)])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    return call
 
 
 def start(folder, *arguments):
@@ -105,6 +60,36 @@ def test_search_pareto_retrain(folder, nas):
     assert nas("show", where / "retrained" / str(number) / "genotype.yaml")[0] == 0
 
 
+def test_two_workers_train_what_one_would_have_and_records_say_how(folder, nas):
+    """Whatever finishes first: uniform draws do not depend on the history, and trainings on their seeds alone."""
+    path = folder / "studies" / "small" / "study.yaml"
+    path.write_text(path.read_text().replace("epochs: 1", "epochs: 2") + "stopping: {rungs: [1], reduction: 1.5}\n")
+    status, out, err = nas("search", "studies/small", "--workers", 2, "--device", "cpu", "--trials", 4)
+    assert (status, err) == (0, ""), err
+    assert "2 workers on cpu" in out and "all 4 trials are done" in out
+    trials = study.open_study(path.parent).trials()
+    for trial in trials:
+        record = trial.outcome
+        assert record["seed"] == seed_for(0, "training", trial.key)
+        assert {"python", "torch"} <= set(record["versions"]) and record["device"].startswith("CPU")
+        assert 0 < record["seconds"] < 100 and 0 <= record["wait_share"] < 1 and record["peak_memory"] > 1e7
+        assert record["val_clips"] == 20 and record["proxy"]["macs"] > 0 and record["accuracy"] == trial.curve[-1]
+        assert len(trial.curve) == (1 if trial.state == "stopped" else 2)
+        assert all({"train_loss", "val_loss", "lr", "seconds", "wait"} <= set(row) for row in record["curve"])
+
+    path.parent.rename(folder / "studies" / "both")
+    (folder / "studies" / "small").mkdir()
+    path.write_text((folder / "studies" / "both" / "study.yaml").read_text())
+    assert nas("search", "studies/small", "--trials", 4)[0] == 0
+    alone = study.open_study(path.parent).trials()
+    assert [(t.number, t.key, t.outcome["seed"]) for t in alone] == [
+        (t.number, t.key, t.outcome["seed"]) for t in trials
+    ]
+    for one, other in zip(alone, trials, strict=True):
+        assert one.curve[0] == pytest.approx(other.curve[0], abs=0.16)  # sums of floats differ by threads
+    assert nas("pareto", "studies/small")[0] == 0
+
+
 def test_killed_and_resumed_is_as_if_left_alone(folder, nas):
     assert nas("search", "studies/small", "--trials", 4)[0] == 0
     whole = results(folder)
@@ -143,9 +128,13 @@ def test_interrupt_keeps_what_is_finished(folder):
 
 
 def test_a_second_driver_is_told(folder, nas):
-    with study.driving(folder / "studies" / "small"):
+    with driving.driving(folder / "studies" / "small"):
         status, _, err = nas("search", "studies/small")
-    assert status == 1 and "another nas search is running this study" in err
+    assert status == 1 and f"another nas command drives this study: process {os.getpid()} on " in err
+    note = folder / "studies" / "small" / driving.NOTE
+    assert not note.exists()
+    note.write_text('{"pid": 1, "host": "gone", "since": "yesterday"}')  # left by a driver that was killed
+    assert nas("search", "studies/small")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ PURE = [
     "nas.strict_yaml", "nas.survey", "nas.targets", "nas.template", "nas.units", "nas.blocks", "nas.search.sampler",
     "nas.search.wrappers", "nas.search.propose", "nas.search.start", "nas.match", "nas.user_blocks", "nas.opaque",
     "nas.facts", "nas.peers", "nas.published", "nas.summary", "nas.field", "nas.field_card",
+    "nas.scores", "nas.scores.baselines", "nas.scores.copies", "nas.scores.entropy", "nas.scores.evaluator",
+    "nas.scores.gradnorm", "nas.scores.naswot", "nas.scores.registry", "nas.scores.synflow",
 ]  # fmt: skip
 HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
 WITH_TORCH = [

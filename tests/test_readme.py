@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas import genotype, space, user_blocks
+from nas import content, genotype, scores, space, user_blocks
 from nas.blocks import BLOCKS, EXCITATIONS, OPERATORS
 from nas.build import build
 from nas.cli import app
 from nas.cost import cost
 from nas.data import motion
+from nas.recipe import SamplerSettings
 from tests.spaces import TINY
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -110,3 +111,18 @@ def test_the_readme_s_files_exist():
         assert (root / target).exists(), target
     for target in re.findall(r"`python (tests/[\w/]+\.py)`", README):
         assert (root / target).exists(), target
+
+
+def test_the_readme_s_own_score_runs(tmp_path):
+    (tmp_path / "my_scores.py").write_text(blocks("python")[1])
+    user_blocks.load(tmp_path / "my_scores.py")
+    try:
+        assert scores.evaluate("blocks", genotype.load(content.find("ir-csn-50", "models"))) == 16
+    finally:
+        scores.SCORES.pop("blocks")
+
+
+def test_the_readme_names_every_score_and_sampler():
+    kinds = SamplerSettings.model_fields["kind"].annotation.__args__
+    for name in (*scores.SCORES, *kinds):
+        assert f"`{name}`" in README, name

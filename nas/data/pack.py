@@ -46,6 +46,10 @@ class Pack:
     skipped: tuple[tuple[str, str], ...]
     fingerprint: str
 
+    def __reduce__(self):
+        """Another process maps the same files: a pickled memory map would be a copy of all frames."""
+        return read, (self.folder,)
+
 
 def pack(
     video_set: VideoSet,

@@ -34,7 +34,7 @@ def spread(task: Callable[..., Any], calls: Sequence[tuple], *, workers: int | N
         yield from (task(*call) for call in calls)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_settle)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=settle)
     try:
         yield from _ordered(pool, task, calls, workers * AHEAD)
     except BrokenProcessPool:
@@ -61,8 +61,8 @@ def _ordered(pool: ProcessPoolExecutor, task: Callable, calls: Sequence[tuple], 
         yield waiting.popleft().result()
 
 
-def _settle() -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it: a killed parent closes no queue."""
+def settle() -> None:
+    """As a worker, leave Ctrl-C to the parent, and do not outlive it: a killed parent closes no queue."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
 

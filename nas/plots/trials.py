@@ -1,6 +1,6 @@
 """The frame of trials that figures and pages take, and how one trial is told in words.
 
-One row a trial: number, state ('complete' 'failed' 'running'), on_front, accuracy (top-1 as a fraction, NaN
+One row a trial: number, state ('complete' 'stopped' 'failed' 'running'), on_front, accuracy (top-1 as a fraction, NaN
 unless complete), the costs of `style.UNITS`, seconds, epochs, reason (of a failure), key, genotype (YAML),
 summary (one line) and one column 'decision.<name>' a decision. `frame.attrs` has the study's facts: study,
 clip, views, dataset, proxy, seed, budget, objectives, noise, val_clips. Missing columns and facts are
@@ -19,6 +19,7 @@ from nas.plots import style
 
 NUMBERS = ("number", "accuracy", "seconds", "epochs", *style.UNITS)
 TEXTS = ("state", "reason", "key", "genotype", "summary")
+STATES = ("complete", "stopped", "failed", "running")
 DECISION = "decision."
 # a longer hover text leaves the screen of a telephone
 SHOWN_DECISIONS, LINE = 14, 46
@@ -90,7 +91,7 @@ def counts(trials: pd.DataFrame) -> str:
     if not len(trials):
         return "no trial yet"
     states = trials["state"].value_counts()
-    told = ", ".join(f"{states[state]} {state}" for state in ("complete", "failed", "running") if state in states)
+    told = ", ".join(f"{states[state]} {state}" for state in STATES if state in states)
     return f"{len(trials)} trial{'s' * (len(trials) != 1)} ({told})"
 
 

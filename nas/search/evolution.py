@@ -28,19 +28,25 @@ class Evolution:
 
     def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
         """Children of tournament winners; uniform draws until the first population is complete."""
-        rng, known = Random(seed), [seen for seen in history if seen.values is not None]
+        rng, known = Random(seed), [seen for seen in history if seen.state in ("complete", "stopped")]
         if len(known) < self.population:
             while True:
                 yield Proposal(self.space.draw(rng))
         alive = known[-self.population :]
-        aims = [Objective(name, OBJECTIVES[name]) for name in self.goal.objectives]
-        ranks = pareto.ranks([seen.values for seen in alive], aims)
+        ranks = self._ranks(alive)
         while True:
             child = self._winner(alive, ranks, rng)
             if rng.random() < CROSSED:
                 child = self.space.cross(child, self._winner(alive, ranks, rng), rng)
             yield Proposal(self.space.mutate(child, rng))
 
-    def _winner(self, alive: list[Observation], ranks: list[int | None], rng: Random) -> Record:
+    def _ranks(self, alive: list[Observation]) -> list[int]:
+        """Non-dominated ranks; trials that were stopped come after all others."""
+        aims = [Objective(name, OBJECTIVES[name]) for name in self.goal.objectives]
+        nothing = (None,) * len(aims)
+        ranks = pareto.ranks([nothing if seen.values is None else seen.values for seen in alive], aims)
+        return [len(alive) if rank is None else rank for rank in ranks]
+
+    def _winner(self, alive: list[Observation], ranks: list[int], rng: Random) -> Record:
         entrants = rng.sample(range(len(alive)), min(ENTRANTS, len(alive)))
         return alive[min(entrants, key=lambda index: ranks[index])].record

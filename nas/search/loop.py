@@ -1,119 +1,189 @@
-"""The search itself: propose, train, write down, until the recipe's number of trials is reached.
+"""The search itself: what is trained next, what goes on at a rung, what is written down.
 
-Everything that decides a trial follows from the study's seed and its finished trials, so a loop that was
-killed and started again ends where an uninterrupted one would (with one worker).
+Everything that decides a trial follows from the study's seed and its trials, so a search that was killed and started
+again ends where an uninterrupted one would (with one worker).
 """
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
 from nas import genotype as genotypes
+from nas import scores
+from nas.engines.engine import Engine, Job
 from nas.errors import NasError
-from nas.genotype import Genotype
+from nas.recipe import Recipe
+from nas.search import rungs
 from nas.search import sampler as samplers
-from nas.search.propose import Proposer
+from nas.search.propose import Proposed, Proposer
+from nas.search.wrappers import Screen
 from nas.seeds import seed_for
 from nas.space import Space
-from nas.strict_yaml import parse, plain
-from nas.study import Study, Trial
+from nas.trial import Trial
 
 MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of the program, before it counts as failed
 MAX_FAILURES = 5  # failed trials in a row before the search stops
-
-
-class Evaluate(Protocol):
-    """Trains one genotype: `proxy.evaluate` with everything but the genotype and the seed filled in."""
-
-    def __call__(self, genotype: Genotype, *, seed: int, on_epoch: Callable, on_step: Callable) -> dict[str, Any]: ...
 
 
 class Reporter(Protocol):
     """Whoever shows the search: the terminal, a log, nobody."""
 
     def started(self, trial: Trial, trials: list[Trial]) -> None: ...
-    def step(self, done: int, total: int) -> None: ...
-    def epoch(self, row: dict) -> None: ...
+    def step(self, number: int, done: int, total: int) -> None: ...
+    def epoch(self, number: int, row: dict) -> None: ...
     def ended(self, trial: Trial, trials: list[Trial]) -> None: ...
 
 
-def run(study: Study, space: Space, evaluate: Evaluate, reporter: Reporter, *, trials: int) -> str:
-    """Search until `trials` trials are finished; returns why it stopped, in words.
+class Store(Protocol):
+    """Where trials are kept: a `study.Study`, or memory in a simulation."""
 
-    Raises NasError when trials fail one after the other. A KeyboardInterrupt passes through: the trial in
-    training stays marked as running and is trained again by the next call.
+    recipe: Recipe
+    attributes: dict[str, Any]
+
+    def trials(self) -> list[Trial]: ...
+    def observations(self, trials, curves) -> list[samplers.Observation]: ...
+    def add(self, candidate, space: Space, **attributes: Any) -> Trial: ...
+    def count_attempts(self, number: int, attempts: int) -> Trial: ...
+    def complete(self, number: int, outcome: dict[str, Any]) -> None: ...
+    def stop(self, number: int, outcome: dict[str, Any]) -> None: ...
+    def fail(self, number: int, reason: str) -> None: ...
+    def settle(self) -> None: ...
+
+
+def run(study: Store, space: Space, engine: Engine, reporter: Reporter, *, trials: int) -> str:
+    """Search until `trials` trials have ended; returns why it stopped, in words.
+
+    Raises NasError when trials fail one after the other. A KeyboardInterrupt passes through: trials in training stay
+    marked as running and are trained again by the next call.
     """
-    recipe = study.recipe
-    sampler = samplers.make(recipe.sampler, space, samplers.Goal(recipe.objectives, recipe.limits))
-    starts = [start["record"] for start in study.attributes.get("starts", [])]
-    proposer = Proposer(space, recipe.limits, sampler, seed=recipe.seed, starts=starts)
     study.settle()
-    failures = 0  # in a row, in this run
-    while True:
-        known = study.trials()
-        trial = next((trial for trial in known if trial.state == "running"), None)
-        if trial is not None:
-            trial = study.count_attempts(trial.number, trial.attempts + 1)
-        elif len(known) >= trials:
-            return f"all {trials} trials are done"
-        else:
-            trial = _next(study, space, proposer, known)
-            if trial is None:
-                return f"no untrained network that fits the budget was found any more: {len(known)} are trained"
-            known = [*known, trial]
-        reporter.started(trial, known)
-        _train(study, trial, evaluate, reporter)
-        known = study.trials()
-        ended = known[trial.number]
-        reporter.ended(ended, known)
-        failures = failures + 1 if ended.state == "failed" else 0
-        if failures == MAX_FAILURES:
+    search = Search(study, space, reporter, trials)
+    try:
+        engine.run(search)
+    except (KeyboardInterrupt, Exception):
+        search.put_back()
+        raise
+    return search.why
+
+
+class Search:
+    """The driver of a study: hands out trainings to an engine, and writes down what becomes of them."""
+
+    def __init__(self, study: Store, space: Space, reporter: Reporter, trials: int):
+        recipe = study.recipe
+        self.study, self.space, self.reporter, self.wanted = study, space, reporter, trials
+        self.stopping, self.objectives = recipe.stopping, recipe.objectives
+        goal = samplers.Goal(recipe.objectives, recipe.limits, recipe.proxy.train.epochs)
+        sampler = samplers.make(recipe.sampler, space, goal)
+        starts = [start["record"] for start in study.attributes.get("starts", [])]
+        self.proposer = Proposer(space, recipe.limits, sampler, seed=recipe.seed, starts=starts, screen=_screen(recipe))
+        self.active: dict[int, list[float]] = {}  # accuracies so far of the trials that this driver trains
+        self.stopped: set[int] = set()
+        self.failures = 0  # in a row, in this run
+        self.why = ""
+
+    def next(self) -> Job | None:
+        """A trial that was interrupted, else a new one, until the study has as many as were asked for."""
+        for trial in self.study.trials():
+            if trial.state == "running" and trial.number not in self.active and (job := self._again(trial)):
+                return job
+        known = self.study.trials()
+        if len(known) >= self.wanted:
+            self.why = f"all {self.wanted} trials are done"
+            return None
+        curves = {number: tuple(curve) for number, curve in self.active.items()}
+        started = perf_counter()
+        history = self.study.observations(known, curves)
+        proposed = self.proposer.next(len(known), history, {trial.key for trial in known})
+        if proposed is None:
+            self.why = f"no untrained network that fits the budget was found any more: {len(known)} are trained"
+            return None
+        return self._begun(_add(self.study, self.space, proposed, perf_counter() - started))
+
+    def step(self, number: int, done: int, total: int) -> None:
+        """Steps of a trial, for whoever looks."""
+        self.reporter.step(number, done, total)
+
+    def epoch(self, number: int, row: dict) -> bool:
+        """Take down an epoch; at a rung, whether the trial goes on."""
+        self.active[number].append(row["val_accuracy"])
+        self.reporter.epoch(number, row)
+        if row["epoch"] in self.stopping.rungs and not self._goes_on(number, row["epoch"]):
+            self.stopped.add(number)
+        return number not in self.stopped
+
+    def ended(self, number: int, outcome: dict[str, Any]) -> None:
+        """Write a result."""
+        write = self.study.stop if number in self.stopped else self.study.complete
+        write(number, outcome)
+        self.failures = 0
+        self._over(number)
+
+    def failed(self, number: int, reason: str) -> None:
+        """Write a failure; raises NasError after too many in a row."""
+        self.study.fail(number, reason)
+        self.failures += 1
+        self._over(number)
+        if self.failures == MAX_FAILURES:
             raise NasError(
-                f"{failures} trials in a row failed; the last one: {ended.outcome['reason']}",
+                f"{self.failures} trials in a row failed; the last one: {reason}",
                 fix="mend the cause and run the search again",
             )
 
+    def put_back(self) -> None:
+        """An orderly end is not the fault of the trials in training: it does not count as one of their attempts."""
+        for trial in self.study.trials():
+            if trial.number in self.active and trial.state == "running":
+                self.study.count_attempts(trial.number, trial.attempts - 1)
 
-def _next(study: Study, space: Space, proposer: Proposer, known: list[Trial]) -> Trial | None:
-    started = perf_counter()
-    proposed = proposer.next(len(known), study.observations(known), {trial.key for trial in known})
-    if proposed is None:
+    def _again(self, trial: Trial) -> Job | None:
+        if trial.attempts >= MAX_ATTEMPTS:
+            self.study.fail(trial.number, f"the program died {MAX_ATTEMPTS} times while training it")
+            trials = self.study.trials()
+            self.reporter.ended(trials[trial.number], trials)
+            return None
+        return self._begun(self.study.count_attempts(trial.number, trial.attempts + 1))
+
+    def _begun(self, trial: Trial) -> Job:
+        self.active[trial.number] = []
+        self.reporter.started(trial, self.study.trials())
+        return Job(trial.number, trial.genotype, seed_for(self.study.recipe.seed, "training", trial.key))
+
+    def _over(self, number: int) -> None:
+        self.active.pop(number)
+        trials = self.study.trials()
+        self.reporter.ended(trials[number], trials)
+
+    def _goes_on(self, number: int, rung: int) -> bool:
+        """Compare a trial with all others that have reached the rung."""
+        reached = {}
+        for trial in self.study.trials():
+            curve = self.active.get(trial.number, trial.curve)
+            if len(curve) >= rung:
+                reached[trial.number] = rungs.Reached(trial.cost, curve[rung - 1])
+        one = reached.pop(number)
+        return rungs.goes_on(self.stopping, self.objectives, one, list(reached.values()))
+
+
+def _screen(recipe: Recipe) -> Screen | None:
+    """The recipe's screen; raises NasError for a score that is unknown."""
+    if not recipe.sampler.screen:
         return None
+    name, _, factor = recipe.sampler.screen.partition(":")
+    scores.find(name)
+    return Screen(partial(scores.in_study, name, proxy=recipe.proxy), int(factor))
+
+
+def _add(study: Store, space: Space, proposed: Proposed, seconds: float) -> Trial:
     candidate, dropped = proposed.candidate, proposed.dropped
-    number = study.add(
+    return study.add(
         candidate,
         space,
         genotype=genotypes.to_yaml(candidate.genotype),
         memo=candidate.memo,
         sampler=proposed.sampler,
-        dropped={
-            "invalid": dropped.invalid,
-            "over_budget": dropped.over_budget,
-            "repeated": dropped.repeated,
-        },
-        proposal_seconds=round(perf_counter() - started, 4),
+        dropped={"invalid": dropped.invalid, "over_budget": dropped.over_budget, "repeated": dropped.repeated},
+        proposal_seconds=round(seconds, 4),
     )
-    return study.trials()[number]
-
-
-def _train(study: Study, trial: Trial, evaluate: Evaluate, reporter: Reporter) -> None:
-    if trial.attempts > MAX_ATTEMPTS:
-        study.fail(trial.number, f"the program died {MAX_ATTEMPTS} times while training it")
-        return
-    genotype = genotypes.parse(plain(parse(trial.genotype)))
-    seed = seed_for(study.recipe.seed, "training", trial.key)
-    try:
-        outcome = evaluate(genotype, seed=seed, on_epoch=reporter.epoch, on_step=reporter.step)
-    except KeyboardInterrupt:  # an orderly end: not the trial's fault
-        study.count_attempts(trial.number, trial.attempts - 1)
-        raise
-    except NasError as error:
-        study.fail(trial.number, str(error))
-    except Exception as error:  # a fault of one network must not end the search; its place is on record
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        study.fail(trial.number, f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})")
-    else:
-        study.complete(trial.number, outcome)

@@ -24,6 +24,9 @@ from nas.template import Hole, Label
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+TOLD = {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
+
+
 class Tpe:
     """Multivariate tree-structured Parzen estimator over the active decisions."""
 
@@ -132,13 +135,14 @@ def _study(sampler: optuna.samplers.BaseSampler, directions: tuple[str, ...]) ->
 
 
 def _tell_past(study: optuna.Study, space: Space, answers: Record, seen: Observation) -> None:
-    """Add a finished trial; failed ones teach Optuna nothing."""
-    if seen.values is None or not answers:
+    """Add a trial that ended, a stopped one as pruned and without values; failed ones teach Optuna nothing."""
+    if seen.state not in TOLD or not answers:
         return
     asked = {name: space.decisions[name] for name in answers}
     study.add_trial(
         optuna.trial.create_trial(
-            values=list(seen.values),
+            state=TOLD[seen.state],
+            values=None if seen.values is None else list(seen.values),
             params={name: parameter(hole, answers[name]) for name, hole in asked.items()},
             distributions={name: distribution(hole) for name, hole in asked.items()},
             system_attrs=seen.memo.get("attributes", {}),

@@ -9,7 +9,7 @@ from random import Random
 from nas.errors import NasError
 from nas.records import Record
 from nas.search.sampler import Observation, Proposal, Sampler, Uniform
-from nas.search.wrappers import Candidate, Dropped, Exhausted, patient, unseen, valid, within
+from nas.search.wrappers import Candidate, Dropped, Exhausted, Screen, patient, screened, unseen, valid, within
 from nas.seeds import seed_for
 from nas.space import Space
 from nas.units import Budget
@@ -31,9 +31,19 @@ class Proposed:
 class Proposer:
     """Asks samplers for networks that build, fit the budget and were never trained."""
 
-    def __init__(self, space: Space, budget: Budget, sampler: Sampler, *, seed: int, starts: Sequence[Record] = ()):
+    def __init__(
+        self,
+        space: Space,
+        budget: Budget,
+        sampler: Sampler,
+        *,
+        seed: int,
+        starts: Sequence[Record] = (),
+        screen: Screen | None = None,
+    ):
         self.space, self.budget, self.sampler, self.seed = space, budget, sampler, seed
         self.starts = starts  # proposed before anything else
+        self.screen = screen
 
     def next(self, number: int, history: Sequence[Observation], seen: Set[str]) -> Proposed | None:
         """The candidate of trial `number`, or None when no unseen network is left.
@@ -49,7 +59,8 @@ class Proposer:
             attempt = Dropped()
             stream = patient(sampler.propose(history, seed), attempt, patience)
             try:
-                return Proposed(next(self._filtered(stream, seen, attempt)), _sum(dropped, attempt), _name(sampler))
+                candidate = next(self._screened(self._filtered(stream, seen, attempt)))
+                return Proposed(candidate, _sum(dropped, attempt), _name(sampler))
             except Exhausted:
                 dropped = _sum(dropped, attempt)
         if self.space.count > ENUMERABLE:
@@ -58,6 +69,9 @@ class Proposer:
         Random(seed).shuffle(records)
         rest = self._filtered((Proposal(record) for record in records), seen, dropped)
         return next((Proposed(candidate, dropped, "enumeration") for candidate in rest), None)
+
+    def _screened(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+        return screened(candidates, self.screen) if self.screen else candidates
 
     def _filtered(self, proposals: Iterator[Proposal], seen: Set[str], dropped: Dropped) -> Iterator[Candidate]:
         return unseen(within(valid(proposals, self.space, dropped), self.budget, dropped), seen, dropped)

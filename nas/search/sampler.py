@@ -6,7 +6,7 @@ goes on exactly as if it had not been. It never sees torch, budgets or duplicate
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from nas.recipe import SamplerSettings
 from nas.records import Record
 from nas.space import Space
+from nas.trial import Trial
 from nas.units import OBJECTIVES, Budget
 
 
@@ -27,19 +28,36 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Observation:
-    """A finished trial as a sampler sees it: objective values in the recipe's order, None if it failed."""
+    """A trial as a sampler sees it.
+
+    `values` are those of the recipe's objectives, in its order, and None unless the trial is complete; `curve` is the
+    validation accuracy after each epoch so far. A stopped trial is no complete one: its last accuracy is that of a
+    training which would have gone on.
+    """
 
     record: Record
     values: tuple[float, ...] | None
     memo: dict[str, Any]
+    state: str = "complete"  # complete, stopped, failed or running
+    curve: tuple[float, ...] = ()
+
+
+def observation(trial: Trial, objectives: tuple[str, ...], curves: Mapping[int, Sequence[float]]) -> Observation:
+    """A trial as a sampler sees it; `curves` has the accuracies so far of those in training."""
+    values = tuple(trial.value(name) for name in objectives) if trial.state == "complete" else None
+    curve = tuple(curves.get(trial.number, trial.curve))
+    return Observation(trial.record, values, trial.memo, state=trial.state, curve=curve)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a search is for: its objectives, in the recipe's order, and the limits that every network meets."""
+    """What a search is for: its objectives, in the recipe's order, the limits that every network meets, and the epochs
+    of a complete training.
+    """
 
     objectives: tuple[str, ...]
     budget: Budget = Budget()
+    epochs: int = 1
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -51,7 +69,7 @@ class Sampler(Protocol):
     """Proposes records, best first, without end."""
 
     def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
-        """Proposals for the next trial, given all finished ones."""
+        """Proposals for the next trial, given all that ended and those that are running."""
 
 
 class Uniform:

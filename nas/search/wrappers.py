@@ -7,7 +7,7 @@ turns NSGA-II into random search.)
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from nas.genotype import Genotype
 from nas.network import key
 from nas.records import Record
 from nas.search.sampler import Proposal
-from nas.space import Space
+from nas.space import NotInSpace, Space
 from nas.units import Budget
 
 
@@ -35,6 +35,14 @@ class Candidate:
     def key(self) -> str:
         """The network key, worked out for those that get so far."""
         return key(self.genotype)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A training-free score, and how many candidates it chooses one from."""
+
+    score: Callable[[Genotype], float]
+    factor: int
 
 
 @dataclass
@@ -56,11 +64,14 @@ class Exhausted(NasError):
 
 
 def valid(proposals: Iterator[Proposal], space: Space, dropped: Dropped) -> Iterator[Candidate]:
-    """Proposals that describe a network."""
+    """Proposals that describe a network; raises NasError for a record that is none of the space."""
     for proposal in proposals:
         try:
             genotype = space.genotype(proposal.record)
             yield Candidate(proposal.record, proposal.memo, genotype, cost(genotype))
+        except NotInSpace as error:
+            problem = f"the sampler proposed a record that is not in the space: {error.problem}"
+            raise NasError(problem, where=error.where or space.name, fix=error.fix) from None
         except NasError:
             dropped.invalid += 1
 
@@ -83,9 +94,28 @@ def unseen(candidates: Iterator[Candidate], seen: Container[str], dropped: Dropp
             dropped.repeated += 1
 
 
+def screened(candidates: Iterator[Candidate], screen: Screen) -> Iterator[Candidate]:
+    """The best by a score of `screen.factor` candidates at a time (of fewer, where there are no more)."""
+    while some := list(_up_to(candidates, screen.factor)):
+        yield max(some, key=lambda candidate: screen.score(candidate.genotype))
+
+
+def _up_to(candidates: Iterator[Candidate], count: int) -> Iterator[Candidate]:
+    """The first `count`; where a sampler runs dry in between, those that it had."""
+    for number in range(count):
+        try:
+            yield next(candidates)
+        except StopIteration:
+            return
+        except Exhausted:
+            if number:
+                return
+            raise
+
+
 def patient(proposals: Iterator[Proposal], dropped: Dropped, limit: int) -> Iterator[Proposal]:
-    """The same proposals; raises Exhausted once `limit` of them were dropped."""
+    """The same proposals; raises Exhausted once `limit` of them were dropped, or a third as many were repeats."""
     for proposal in proposals:
-        if dropped.total >= limit:
+        if dropped.total >= limit or dropped.repeated >= limit / 3:
             raise Exhausted(f"{limit:,} proposals in a row were invalid, over budget or repeated")
         yield proposal

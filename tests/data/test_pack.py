@@ -1,6 +1,7 @@
 import csv
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import time
@@ -44,6 +45,13 @@ def test_a_finished_pack_is_read_without_pyav(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     again = pack(lists.read(folder), SETTINGS, tmp_path, progress=lambda *_: pytest.fail("decoded again"))
     assert again.fingerprint == made.fingerprint
+
+
+def test_another_process_gets_the_folder_and_no_copy_of_the_frames(folder, tmp_path):
+    made = pack(lists.read(folder), SETTINGS, tmp_path, workers=1)
+    sent = pickle.dumps(made)
+    assert len(sent) < 1000
+    np.testing.assert_array_equal(pickle.loads(sent).train.store, made.train.store)
 
 
 def test_other_files_labels_or_settings_are_another_pack(folder, film):

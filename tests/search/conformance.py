@@ -1,5 +1,6 @@
 """What every sampler must do; a new one's test inherits `SamplerCase` and makes it."""
 
+from dataclasses import replace
 from itertools import islice
 
 from nas import pareto, space
@@ -22,6 +23,15 @@ def observed(found, proposals):
     return history
 
 
+def as_it_ended(seen, number):
+    """A finished trial, or the same one stopped or failed."""
+    if number % 10 == 9:
+        return replace(seen, values=None, state="failed")
+    if number % 3 == 2:
+        return replace(seen, values=None, state="stopped", curve=(0.5 * seen.values[0],))
+    return replace(seen, curve=(0.5 * seen.values[0], seen.values[0]))
+
+
 class SamplerCase:
     def make(self, found):
         raise NotImplementedError
@@ -42,11 +52,30 @@ class SamplerCase:
             assert one == two
         assert [p.record for p in self.first(found, 5, (), 4)] != [p.record for p in self.first(found, 5, (), 3)]
 
-    def test_failed_trials_do_no_harm(self):
+    def test_takes_trials_that_are_not_complete(self):
+        """Failed, stopped at a rung, still in training: among others, and as the only ones."""
         found = space.parse(TINY)
-        history = observed(found, self.first(found, 20))
-        history[3] = Observation(history[3].record, None, history[3].memo)
-        assert len(self.first(found, 3, history)) == 3
+        whole = observed(found, self.first(found, 20))
+        for numbers in (range(3, 20, 4), range(20)):
+            for state, curve in (("failed", ()), ("stopped", (0.3, 0.4)), ("running", ()), ("running", (0.3,))):
+                history = list(whole)
+                for number in numbers:
+                    seen = whole[number]
+                    history[number] = Observation(seen.record, None, seen.memo, state=state, curve=curve)
+                for proposal in self.first(found, 3, history):
+                    found.genotype(proposal.record)
+
+    def test_goes_on_with_a_history_of_all_states(self):
+        """As several workers with rungs make it: every third stopped, every tenth failed, the last two running."""
+        found, history = space.parse(TINY), []
+        for number in range(20):
+            proposal = self.first(found, 1, history, seed=number)[0]
+            ended = observed(found, [proposal])[0]
+            history.append(replace(ended, values=None, state="running"))
+            if number >= 2:
+                before = observed(found, [history[number - 2]])[0]
+                history[number - 2] = as_it_ended(before, number - 2)
+        assert sum(seen.state == "complete" for seen in history) > 8
 
     def test_memos_are_plain_data(self):
         import json

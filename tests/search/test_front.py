@@ -6,15 +6,18 @@ from random import Random
 import numpy as np
 import pytest
 
-from nas import content, space
+from nas import content, pareto, space
 from nas.cost import cost
 from nas.recipe import SamplerSettings
-from nas.search.front import expected_gain, predict
+from nas.search import front
+from nas.search.accuracy_model import FLOOR, PAIRS, finals, predict
+from nas.search.gain import expected_gain
 from nas.search.propose import Proposer
 from nas.search.sampler import Goal, Observation, make
+from nas.search.start import starts
+from nas.search.surrogate import Surrogate
 from nas.units import Budget
 from tests.spaces import TINY
-from tests.surrogate import Surrogate, area
 
 BUDGET = Budget.parse("35gflops")
 GOAL = Goal(("accuracy", "gflops"), BUDGET)
@@ -63,18 +66,88 @@ def test_without_costs_it_is_the_expected_improvement():
 def test_the_model_learns_a_line_and_knows_what_it_does_not_know():
     rng = np.random.default_rng(0)
     seen, new = rng.normal(size=(60, 3)), np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
-    mean, deviation = predict(seen, 0.5 + 0.1 * seen[:, 0] + 0.001 * rng.normal(size=60), new, seed=0)
+    mean, deviation = predict(seen, 0.5 + 0.1 * seen[:, 0] + 0.001 * rng.normal(size=60), np.zeros(60), new, seed=0)
     assert mean == pytest.approx([0.6, 0.4], abs=0.01)
-    few, _ = predict(seen[:4], 0.5 + 0.1 * seen[:4, 0], new, seed=0)
-    assert (predict(seen[:4], 0.5 + 0.1 * seen[:4, 0], new, seed=0)[1] > deviation).all() and few.shape == (2,)
+    few, unsure = predict(seen[:4], 0.5 + 0.1 * seen[:4, 0], np.zeros(4), new, seed=0)
+    assert (unsure > deviation).all() and few.shape == (2,)
+
+
+def test_values_with_large_errors_count_for_little():
+    """Half of the values lie 0.2 too high: where the model knows their errors, it hardly follows them."""
+    rng = np.random.default_rng(0)
+    seen, new = rng.normal(size=(60, 3)), np.zeros((1, 3))
+    wrong = np.arange(60) % 2 == 1
+    values = 0.5 + 0.1 * seen[:, 0] + np.where(wrong, 0.2, 0.0) + 0.001 * rng.normal(size=60)
+    blind, _ = predict(seen, values, np.zeros(60), new, seed=0)
+    aware, _ = predict(seen, values, np.where(wrong, 0.5, 0.0), new, seed=0)
+    assert blind[0] == pytest.approx(0.6, abs=0.03)
+    assert 0.49 < aware[0] < 0.56
+
+
+def seen(curve, final=None, state=None):
+    """A trial of which only its accuracies matter."""
+    return Observation({}, None, {}, state=state or ("stopped" if final is None else "complete"), curve=curve)
+
+
+def finals_of(trials, complete):
+    return finals(trials, np.array([np.nan if value is None else value for value in complete]))
+
+
+def test_what_stopped_trials_would_have_reached_is_read_off_a_line():
+    """By hand: five trials went on from rung 1 with (0.1, 0.2, 0.3, 0.4, 0.5) and ended 0.2 + x, but for residuals of
+    (0.02, -0.02, 0, -0.02, 0.02), whose slope is 0 and whose squares sum to 0.0016: error sqrt(0.0016 / 3) = 0.0231.
+    """
+    rung, residuals = (0.1, 0.2, 0.3, 0.4, 0.5), (0.02, -0.02, 0.0, -0.02, 0.02)
+    ends = [0.2 + x + residual for x, residual in zip(rung, residuals, strict=True)]
+    trials = [seen((x, end), end) for x, end in zip(rung, ends, strict=True)]
+    trials += [seen((0.15,)), seen((0.6,)), seen((0.3,), state="running")]
+    values, errors = finals_of(trials, [*ends, None, None, None])
+    assert values[:5] == pytest.approx(ends) and (errors[:5] == 0).all()
+    assert values[5:7] == pytest.approx([0.35, 0.8])
+    assert errors[5:7] == pytest.approx(np.sqrt(0.0016 / 3))
+    assert np.isnan(values[7])  # one in training tells nothing yet
+
+
+def test_each_rung_has_a_line_of_its_own():
+    """Exact lines, end = 3 x after one epoch and end = x + 0.1 after two: the least error is FLOOR."""
+    ends = [0.3, 0.36, 0.42, 0.48, 0.54]
+    trials = [seen((end / 3, end - 0.1, end), end) for end in ends] + [seen((0.09,)), seen((0.09, 0.19))]
+    values, errors = finals_of(trials, [*ends, None, None])
+    assert values[5:] == pytest.approx([0.27, 0.29]) and errors[5:] == pytest.approx(FLOOR)
+
+
+def test_a_line_through_too_few_trials_says_nothing_and_none_falls():
+    ends = [0.3, 0.4, 0.5, 0.6, 0.7]
+    few = [seen((0.1, end), end) for end in ends[: PAIRS - 1]] + [seen((0.1,))]
+    assert np.isnan(finals_of(few, [*ends[: PAIRS - 1], None])[0][-1])
+    falling = [seen((1 - end, end), end) for end in ends] + [seen((0.1,)), seen((0.9,))]
+    assert finals_of(falling, [*ends, None, None])[0][5:] == pytest.approx([0.5, 0.5])
+    alike = [seen((0.1, end), end) for end in ends] + [seen((0.1,))]
+    assert finals_of(alike, [*ends, None])[0][5:] == pytest.approx([0.5])
+
+
+def started(csn, count):
+    """The first trials of a search."""
+    sampler, history = make(SamplerSettings(kind="front", startup=12), csn, GOAL), []
+    for number in range(count):
+        record = next(sampler.propose(history, number)).record
+        history.append(Observation(record, (0.5, 1.0), {}))
+    return history
+
+
+def test_published_networks_come_first_in_their_bands_of_cost(csn):
+    """As long as a band that holds one is among those with the fewest trials, one is proposed; none comes twice."""
+    published = {tuple(one.record.items()) for one in starts(csn, ["all"], BUDGET)[0]}
+    first = [tuple(one.record.items()) for one in started(csn, 4)]
+    assert len(published) > 4 and set(first) <= published and len(set(first)) == 4
+    sampler = make(SamplerSettings(kind="front", startup=12), csn, GOAL)
+    ranked = [tuple(one.record.items()) for one in islice(sampler.propose([], 0), len(published))]
+    assert set(ranked) == published  # all bands are empty
 
 
 def test_the_start_covers_the_costs(csn):
     """Four bands of cost get as many trials each, where uniform draws crowd in the middle."""
-    sampler, history = make(SamplerSettings(kind="front", startup=12), csn, GOAL), []
-    for number in range(12):
-        record = next(sampler.propose(history, number)).record
-        history.append(Observation(record, (0.5, 1.0), {}))
+    history = started(csn, 12)
     drawn = sorted(cost(csn.genotype(csn.draw(Random(n)))).macs for n in range(400))
     edges = [drawn[i] for i in (100, 200, 300)]
     bands = [int(np.searchsorted(edges, cost(csn.genotype(seen.record)).macs)) for seen in history]
@@ -107,6 +180,86 @@ def test_it_reaches_in_a_third_of_the_trials_what_uniform_draws_reach(csn):
             history.append(Observation(candidate.record, values, {}))
         needed[kind] = area(points, low, high)
     assert needed["front"] > needed["uniform"]
+
+
+def area(points, low, high):
+    """Hypervolume of (accuracy, MACs) points over log-MACs, as a share."""
+    aims = [pareto.Objective("accuracy", "max"), pareto.Objective("macs", "min")]
+    logs = [(accuracy, np.log(max(macs, low) / high)) for accuracy, macs in points]
+    return pareto.hypervolume(logs, aims, (0.0, 0.0)) / np.log(high / low)
+
+
+def observed(found, surrogate, records):
+    """Complete trials, of full accuracy after two epochs."""
+    history = []
+    for record in records:
+        accuracy = surrogate.accuracy(record)
+        values = (accuracy, cost(found.genotype(record)).macs / 1e9)
+        history.append(Observation(record, values, {}, curve=(accuracy / 2, accuracy)))
+    return history
+
+
+def test_several_workers_look_in_different_places(csn):
+    """Proposals made while others are in training differ from those, and spread over cost."""
+    surrogate, sampler = Surrogate(csn, 3), make(SamplerSettings(kind="front", startup=4), csn, GOAL)
+    history = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(20)])
+    records = []
+    for _ in range(6):
+        record = next(sampler.propose(history, 9)).record  # the same seed: the same candidates
+        records.append(record)
+        history.append(Observation(record, None, {}, state="running"))
+    assert len({tuple(record.items()) for record in records}) == 6
+    macs = [cost(csn.genotype(record)).macs for record in records]
+    assert max(macs) > 2 * min(macs)
+    proposed = {tuple(one.record.items()) for one in islice(sampler.propose(history, 9), 500)}
+    assert not proposed & {tuple(seen.record.items()) for seen in history}
+
+
+def test_a_running_trial_counts_as_if_it_had_ended_as_predicted(csn, monkeypatch):
+    """The best candidate, once in training, is bought at its cost and predicted accuracy when gains are reckoned."""
+    surrogate, sampler = Surrogate(csn, 3), make(SamplerSettings(kind="front", startup=4), csn, GOAL)
+    history, calls = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(20)]), []
+
+    def noted(prices, accuracies, new, mean, deviation):
+        calls.append((prices, accuracies, new, mean))
+        return expected_gain(prices, accuracies, new, mean, deviation)
+
+    monkeypatch.setattr(front, "expected_gain", noted)
+    best = next(sampler.propose(history, 9)).record
+    history.append(Observation(best, None, {}, state="running", curve=(0.01,)))
+    next(sampler.propose(history, 9))
+    (prices, _, new, mean), (more, accuracies, *_) = calls
+    where = np.flatnonzero((new == np.log(cost(csn.genotype(best)).macs / 1e9)).all(1))
+    assert len(more) == len(prices) + 1 == 21
+    assert any(accuracies[-1] == pytest.approx(mean[index], abs=1e-6) for index in where)
+    assert more[-1] == pytest.approx(np.log(cost(csn.genotype(best)).macs / 1e9))
+
+
+def test_stopped_trials_inform_the_model(csn, monkeypatch):
+    """They are told to it with the error of their line, they buy nothing, and none is proposed again."""
+    surrogate, sampler = Surrogate(csn, 3), make(SamplerSettings(kind="front", startup=4), csn, GOAL)
+    history, calls, bought = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(12)]), [], []
+    for number in range(20, 26):
+        record = csn.draw(Random(number))
+        curve = (surrogate.accuracy(record) / 2,)
+        history.append(Observation(record, None, {}, state="stopped", curve=curve))
+
+    def noted(rows, values, errors, *more):
+        calls.append((values, errors))
+        return predict(rows, values, errors, *more)
+
+    def counted(prices, *more):
+        bought.append(len(prices))
+        return expected_gain(prices, *more)
+
+    monkeypatch.setattr(front, "predict", noted)
+    monkeypatch.setattr(front, "expected_gain", counted)
+    proposed = {tuple(one.record.items()) for one in islice(sampler.propose(history, 9), 500)}
+    (values, errors), expected = calls[0], [surrogate.accuracy(seen.record) for seen in history]
+    assert values == pytest.approx(expected)  # the line is exact here
+    assert (errors[:12] == 0).all() and errors[12:] == pytest.approx(FLOOR)
+    assert bought == [12]
+    assert not proposed & {tuple(seen.record.items()) for seen in history}
 
 
 def test_a_budget_that_nothing_meets_ends_in_plain_draws():

@@ -4,19 +4,15 @@ import json
 
 import pytest
 
-from nas import recipe, space, study
+from nas import cli, recipe, space, study
+from nas.engines.here import Here
 from nas.errors import NasError
 from nas.recipe import Recipe
 from nas.search import loop
+from nas.search.sampler import Proposal
+from nas.search.simulate import Silent
 from nas.train import Diverged
 from tests.spaces import TINY
-
-
-class Silent:
-    def started(self, trial, trials): ...
-    def step(self, done, total): ...
-    def epoch(self, row): ...
-    def ended(self, trial, trials): ...
 
 
 def stub(genotype, *, seed, on_epoch, on_step):
@@ -45,60 +41,209 @@ def new(folder, found, **settings):
 
 
 def told(opened):
-    return [(t.number, t.state, t.record, t.key, t.cost, t.accuracy, t.memo, t.dropped) for t in opened.trials()]
+    trials = opened.trials()
+    return [(t.number, t.state, t.record, t.key, t.cost, t.accuracy, t.curve, t.memo, t.dropped) for t in trials]
+
+
+EPOCHS = 5
+RUNGS = {"proxy": {"train": {"epochs": EPOCHS}}, "stopping": {"rungs": [1, 3], "reduction": 2}}
+
+
+def epochs(genotype, *, seed, on_epoch, on_step):
+    """Several epochs whose accuracies follow from the genotype and the seed alone."""
+    final, curve = stub(genotype, seed=seed, on_epoch=on_epoch, on_step=on_step)["accuracy"], []
+    for epoch in range(1, EPOCHS + 1):
+        wobble = (seed // 1000 * epoch % 97) / 1000
+        curve.append({"epoch": epoch, "val_accuracy": final * epoch / EPOCHS + wobble * (EPOCHS - epoch)})
+        if on_epoch(curve[-1]) is False:
+            break
+    return {"accuracy": curve[-1]["val_accuracy"], "seconds": 0.1, "val_clips": 100, "curve": curve}
 
 
 @pytest.mark.parametrize("sampler", ["uniform", "front", "evolution", "tpe", "nsga2", "nsga3"])
 def test_killed_after_any_trial_or_in_the_middle_of_one_ends_as_if_not(tmp_path, found, sampler):
-    settings = {"sampler": {"kind": sampler, "startup": 4, "population": 4}}
+    """Before its first epoch, or after a rung that it passed; with early stopping, so that stops are the same too."""
+    settings = {"sampler": {"kind": sampler, "startup": 4, "population": 4}, **RUNGS}
     whole = new(tmp_path / "whole", found, **settings)
-    loop.run(whole, found, stub, Silent(), trials=12)
-
-    class Killed(Exception):
-        pass
+    loop.run(whole, found, Here(epochs), Silent(), trials=12)
+    assert {trial.state for trial in whole.trials()} == {"complete", "stopped"}
 
     broken = new(tmp_path / "broken", found, **settings)
     for stop in range(3, 12, 2):
-        calls = []
 
-        def dies(genotype, calls=calls, stop=stop, **more):
-            calls.append(genotype)
-            if len(broken.trials()) > stop:
+        def dies(genotype, *, on_epoch, stop=stop, **more):
+            late = len(broken.trials()) > stop
+
+            def interrupted(row):
+                goes_on = on_epoch(row)
+                if late and (row["epoch"] == 2 or not goes_on):
+                    raise KeyboardInterrupt
+                return goes_on
+
+            if late and stop % 4 == 1:
                 raise KeyboardInterrupt
-            return stub(genotype, **more)
+            return epochs(genotype, on_epoch=interrupted, **more)
 
         with pytest.raises(KeyboardInterrupt):
-            loop.run(study.open_study(tmp_path / "broken"), found, dies, Silent(), trials=12)
+            loop.run(study.open_study(tmp_path / "broken"), found, Here(dies), Silent(), trials=12)
         assert broken.trials()[-1].state == "running"
-    loop.run(study.open_study(tmp_path / "broken"), found, stub, Silent(), trials=12)
+    loop.run(study.open_study(tmp_path / "broken"), found, Here(epochs), Silent(), trials=12)
     assert told(study.open_study(tmp_path / "broken")) == told(whole)
+
+
+def test_a_stopped_trial_keeps_its_curve_and_is_told_to_optuna_as_pruned(tmp_path, found):
+    import optuna
+
+    opened = new(tmp_path / "s", found, sampler={"kind": "uniform"}, objectives="accuracy", **RUNGS)
+    loop.run(opened, found, Here(epochs), Silent(), trials=16)
+    trials = study.open_study(tmp_path / "s").trials()
+    stopped = [trial for trial in trials if trial.state == "stopped"]
+    assert {len(trial.curve) for trial in stopped} == {1, 3}
+    assert all(len(trial.curve) == EPOCHS for trial in trials if trial.state == "complete")
+    for trial in stopped:
+        assert trial.accuracy is None and trial.outcome["accuracy"] == trial.curve[-1]
+        assert trial.outcome["stopped"] == len(trial.curve)
+    seen = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / 's' / 'study.db'}").trials
+    pruned = [trial.number for trial in seen if trial.state == optuna.trial.TrialState.PRUNED]
+    assert pruned == [trial.number for trial in stopped]
+    assert all(seen[number].values is None for number in pruned)
+
+
+def test_samplers_hear_of_stopped_trials_at_their_rung_and_of_running_ones(tmp_path, found):
+    opened = new(tmp_path / "s", found, sampler={"kind": "uniform"}, **RUNGS)
+    loop.run(opened, found, Here(epochs), Silent(), trials=16)
+    for trial, seen in zip(opened.trials(), opened.observations(opened.trials(), {}), strict=True):
+        assert (seen.state, seen.curve, seen.record) == (trial.state, trial.curve, trial.record)
+        assert (seen.values is None) == (trial.state == "stopped")
+    first = opened.trials()[0]
+    assert opened.observations([first], {})[0].values == (first.accuracy, first.cost.params / 1e6)
+
+    class Asks:
+        """Two trainings at once, of which the second begins after two epochs of the first."""
+
+        def run(self, driver):
+            one = driver.next()
+            driver.epoch(one.number, {"epoch": 1, "val_accuracy": 0.9})
+            driver.epoch(one.number, {"epoch": 2, "val_accuracy": 0.95})
+            driver.proposer.next = self.proposed
+            driver.next()
+
+        def proposed(self, number, history, seen):
+            self.history = history
+
+    asks = Asks()
+    loop.run(opened, found, asks, Silent(), trials=18)
+    assert (asks.history[-1].state, asks.history[-1].curve, asks.history[-1].values) == ("running", (0.9, 0.95), None)
+
+
+def test_at_a_rung_a_training_is_compared_with_those_at_its_cost_alone(tmp_path, found):
+    """Every accuracy is worse than all before it, so a trial goes on only where it meets fewer than a peer."""
+    worse = iter(range(1000, 0, -1))
+
+    def falling(genotype, *, seed, on_epoch, on_step):
+        curve = []
+        for epoch in range(1, EPOCHS + 1):
+            curve.append({"epoch": epoch, "val_accuracy": next(worse) / 1000})
+            if on_epoch(curve[-1]) is False:
+                break
+        return {"accuracy": curve[-1]["val_accuracy"], "seconds": 0.1, "curve": curve}
+
+    settings = {"stopping": {"rungs": [1], "reduction": 2, "band": 1.3}, "proxy": {"train": {"epochs": EPOCHS}}}
+    opened = new(tmp_path / "s", found, sampler={"kind": "uniform"}, objectives="accuracy", budget="", **settings)
+    loop.run(opened, found, Here(falling), Silent(), trials=20)
+    trials = opened.trials()
+    for number, trial in enumerate(trials):
+        ratios = [other.cost.macs / trial.cost.macs for other in trials[:number]]
+        assert (trial.state == "complete") == (not any(1 / 1.3 < ratio < 1.3 for ratio in ratios)), number
+    assert len({trial.state for trial in trials}) == 2
+
+
+@pytest.mark.parametrize("pages", [0, 30])  # hardly room for the next trial; room for it, but not for its outcome
+def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path, found, monkeypatch, pages):
+    """SQLite's own answer in the middle of a search: only so many more pages than the file has."""
+    from sqlalchemy import event
+
+    monkeypatch.setattr("optuna.storages._rdb.storage.time.sleep", lambda seconds: None)  # between its attempts
+
+    def large(genotype, **more):
+        return epochs(genotype, **more) | {"notes": "much to tell " * 50_000}
+
+    settings = {"sampler": {"kind": "uniform"}, **RUNGS}
+    whole = new(tmp_path / "whole", found, **settings)
+    loop.run(whole, found, Here(epochs), Silent(), trials=6)
+    broken = new(tmp_path / "broken", found, **settings)
+    loop.run(broken, found, Here(epochs), Silent(), trials=3)
+    for _ in range(loop.MAX_ATTEMPTS + 1):  # however often: it is not the trial's fault
+        full = study.open_study(tmp_path / "broken")
+        full.storage.engine.dispose()
+
+        @event.listens_for(full.storage.engine, "connect")
+        def limit(connection, _):
+            there = connection.execute("PRAGMA page_count").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {there + pages}")
+
+        with pytest.raises(Exception, match=".") as raised:
+            loop.run(full, found, Here(large), Silent(), trials=6)
+        assert cli._from_outside(raised.value) == "the study's database answered: database or disk is full"
+        full.storage.engine.dispose()
+    left = [(trial.state, trial.attempts) for trial in study.open_study(tmp_path / "broken").trials()[3:]]
+    assert left == [("running", 0)] or (pages, left) == (0, [])
+    loop.run(study.open_study(tmp_path / "broken"), found, Here(epochs), Silent(), trials=6)
+    assert told(study.open_study(tmp_path / "broken")) == told(whole)
+
+
+def test_a_sampler_that_leaves_the_space_ends_the_search_with_a_line(tmp_path, found):
+    class Leaves:
+        def propose(self, history, seed):
+            yield Proposal({"stages.0.depth": 7})
+
+    opened = new(tmp_path / "s", found)
+    loop.run(opened, found, Here(stub), Silent(), trials=2)
+    search = loop.Search(opened, found, Silent(), 4)
+    search.proposer.sampler = Leaves()
+    with pytest.raises(NasError, match="the sampler proposed a record that is not in the space: .* use one of 1 2"):
+        Here(stub).run(search)
+    assert [trial.state for trial in study.open_study(tmp_path / "s").trials()] == ["complete"] * 2
+
+
+def test_an_error_of_the_store_is_no_failure_of_the_trial(tmp_path, found):
+    """The trial stays in training, and its start is not counted."""
+    opened = new(tmp_path / "s", found, sampler={"kind": "uniform"}, **RUNGS)
+
+    class Breaks(Silent):
+        def epoch(self, number, row):
+            raise RuntimeError("the terminal is gone")
+
+    with pytest.raises(RuntimeError, match="the terminal is gone"):
+        loop.run(opened, found, Here(epochs), Breaks(), trials=2)
+    assert [(trial.state, trial.attempts) for trial in opened.trials()] == [("running", 0)]
 
 
 def test_an_outcome_written_just_before_a_kill_is_kept(tmp_path, found):
     opened = new(tmp_path / "s", found)
-    loop.run(opened, found, stub, Silent(), trials=2)
+    loop.run(opened, found, Here(stub), Silent(), trials=2)
     calls = []
 
-    def killed_between(number):
+    def killed_between(trial):
         raise KeyboardInterrupt
 
     opened._tell = killed_between
     with pytest.raises(KeyboardInterrupt):
-        loop.run(opened, found, stub, Silent(), trials=3)
+        loop.run(opened, found, Here(stub), Silent(), trials=3)
 
     def counts(genotype, **more):
         calls.append(genotype)
         return stub(genotype, **more)
 
     again = study.open_study(tmp_path / "s")
-    loop.run(again, found, counts, Silent(), trials=3)
+    loop.run(again, found, Here(counts), Silent(), trials=3)
     assert calls == []
     assert [trial.state for trial in again.trials()] == ["complete"] * 3
 
 
 def test_every_trained_trial_fits_the_budget_and_is_trained_once(tmp_path, found):
     opened = new(tmp_path / "s", found, sampler={"kind": "tpe"})
-    why = loop.run(opened, found, stub, Silent(), trials=500)
+    why = loop.run(opened, found, Here(stub), Silent(), trials=500)
     trials = opened.trials()
     assert why.startswith("no untrained network")
     assert len({trial.key for trial in trials}) == len(trials)
@@ -117,7 +262,7 @@ def test_failures_are_on_record_and_the_search_goes_on(tmp_path, found):
             raise error
         return stub(genotype, **more)
 
-    loop.run(opened, found, sometimes, Silent(), trials=4)
+    loop.run(opened, found, Here(sometimes), Silent(), trials=4)
     trials = opened.trials()
     assert [trial.state for trial in trials] == ["failed", "failed", "complete", "complete"]
     assert trials[0].outcome["reason"] == "epoch 2: the loss is nan"
@@ -131,9 +276,9 @@ def test_failing_alike_again_and_again_stops_the_search(tmp_path, found):
 
     opened = new(tmp_path / "s", found)
     with pytest.raises(NasError, match="5 trials in a row failed.*the loss is nan"):
-        loop.run(opened, found, fails, Silent(), trials=20)
+        loop.run(opened, found, Here(fails), Silent(), trials=20)
     assert len(opened.trials()) == 5
-    loop.run(opened, found, stub, Silent(), trials=7)
+    loop.run(opened, found, Here(stub), Silent(), trials=7)
     assert [trial.state for trial in opened.trials()][5:] == ["complete"] * 2
 
 
@@ -148,8 +293,8 @@ def test_a_trial_that_kills_the_program_is_given_up(tmp_path, found):
 
     for _ in range(loop.MAX_ATTEMPTS):
         with pytest.raises(Death):
-            loop.run(study.open_study(tmp_path / "s"), found, dies, Silent(), trials=2)
-    loop.run(study.open_study(tmp_path / "s"), found, stub, Silent(), trials=2)
+            loop.run(study.open_study(tmp_path / "s"), found, Here(dies), Silent(), trials=2)
+    loop.run(study.open_study(tmp_path / "s"), found, Here(stub), Silent(), trials=2)
     first, second = opened.trials()
     assert (first.state, second.state) == ("failed", "complete")
     assert "died" in first.outcome["reason"]
@@ -163,8 +308,8 @@ def test_interrupts_are_not_the_trial_s_fault(tmp_path, found):
 
     for _ in range(loop.MAX_ATTEMPTS + 2):
         with pytest.raises(KeyboardInterrupt):
-            loop.run(study.open_study(tmp_path / "s"), found, interrupted, Silent(), trials=1)
-    loop.run(study.open_study(tmp_path / "s"), found, stub, Silent(), trials=1)
+            loop.run(study.open_study(tmp_path / "s"), found, Here(interrupted), Silent(), trials=1)
+    loop.run(study.open_study(tmp_path / "s"), found, Here(stub), Silent(), trials=1)
     assert opened.trials()[0].state == "complete"
 
 
@@ -177,7 +322,7 @@ def test_a_failed_network_is_not_trained_again(tmp_path, found):
             raise Diverged("the loss is nan")
         return stub(genotype, **more)
 
-    loop.run(opened, found, alternates, Silent(), trials=500)
+    loop.run(opened, found, Here(alternates), Silent(), trials=500)
     assert len({trial.key for trial in opened.trials()}) == len(opened.trials()) == len(seen) > 20
 
 
@@ -185,7 +330,7 @@ def test_optuna_reads_the_study(tmp_path, found):
     import optuna
 
     opened = new(tmp_path / "s", found)
-    loop.run(opened, found, stub, Silent(), trials=5)
+    loop.run(opened, found, Here(stub), Silent(), trials=5)
     seen = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / 's' / 'study.db'}")
     assert [d.name for d in seen.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert [trial.values[0] for trial in seen.trials] == [trial.accuracy for trial in opened.trials()]
@@ -195,11 +340,11 @@ def test_optuna_reads_the_study(tmp_path, found):
 
 def test_a_finished_search_trains_nothing_more(tmp_path, found):
     opened = new(tmp_path / "s", found)
-    loop.run(opened, found, stub, Silent(), trials=3)
+    loop.run(opened, found, Here(stub), Silent(), trials=3)
     before = told(opened)
 
     def never(genotype, **more):
         raise AssertionError("trained again")
 
-    assert loop.run(opened, found, never, Silent(), trials=3) == "all 3 trials are done"
+    assert loop.run(opened, found, Here(never), Silent(), trials=3) == "all 3 trials are done"
     assert told(opened) == before

@@ -1,0 +1,83 @@
+"""A search in memory, on accuracies that are known beforehand: the same loop, wrappers and rungs, without a study.
+
+For comparing samplers: from a table of trained networks (`nas.table`), or from made-up accuracies over a large space
+(`nas.search.surrogate`), where hundreds of searches take minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from nas.engines.known import Curve, Known
+from nas.recipe import Recipe
+from nas.search import loop
+from nas.search.sampler import Observation, observation
+from nas.search.wrappers import Candidate
+from nas.space import Space
+from nas.trial import Trial
+
+
+def simulate(recipe: Recipe, space: Space, curve: Curve, *, trials: int) -> list[Trial]:
+    """The trials of a search with this recipe, in which `curve` knows what training would give (see `Known`)."""
+    memory = Memory(recipe)
+    loop.run(memory, space, Known(memory, curve), Silent(), trials=trials)
+    return memory.trials()
+
+
+class Memory:
+    """A store that forgets: what `study.Study` is on disk."""
+
+    def __init__(self, recipe: Recipe):
+        self.recipe, self.attributes = recipe, {}
+        self.known: list[Trial] = []
+
+    def trials(self) -> list[Trial]:
+        """All trials by number."""
+        return list(self.known)
+
+    def trial(self, number: int) -> Trial:
+        """One trial."""
+        return self.known[number]
+
+    def observations(self, trials, curves) -> list[Observation]:
+        """Trials as samplers see them."""
+        return [observation(trial, self.recipe.objectives, curves) for trial in trials]
+
+    def add(self, candidate: Candidate, space: Space, **attributes: Any) -> Trial:
+        """A new trial."""
+        told = {name: attributes[name] for name in ("genotype", "memo", "dropped", "sampler")}
+        trial = Trial(len(self.known), "running", candidate.record, key=candidate.key, cost=candidate.cost, **told)
+        self.known.append(trial)
+        return trial
+
+    def count_attempts(self, number: int, attempts: int) -> Trial:
+        """Nothing interrupts a simulation."""
+        return self.known[number]
+
+    def complete(self, number: int, outcome: dict[str, Any]) -> None:
+        """A result."""
+        self._end(number, "complete", outcome)
+
+    def stop(self, number: int, outcome: dict[str, Any]) -> None:
+        """A result at a rung."""
+        self._end(number, "stopped", outcome)
+
+    def fail(self, number: int, reason: str) -> None:
+        """No result."""
+        self._end(number, "failed", {"reason": reason})
+
+    def settle(self) -> None:
+        """Nothing is left over."""
+
+    def _end(self, number: int, state: str, outcome: dict[str, Any]) -> None:
+        self.known[number] = replace(self.known[number], state=state, outcome=outcome)
+
+
+class Silent:
+    """Shows nothing."""
+
+    def started(self, trial: Trial, trials: list[Trial]) -> None: ...
+    def step(self, number: int, done: int, total: int) -> None: ...
+    def epoch(self, number: int, row: dict) -> None: ...
+    def ended(self, trial: Trial, trials: list[Trial]) -> None: ...

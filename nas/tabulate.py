@@ -1,0 +1,182 @@
+"""`nas tabulate`: trains every network of a small space with several seeds, and writes one table.
+
+The table is saved after every training, so a killed run goes on where it was; what is missing (networks, seeds, scores)
+is added by the same command.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nas import content, scores, session, table
+from nas import space as spaces
+from nas.console import count, say
+from nas.cost import cost
+from nas.driving import driving
+from nas.engines.engine import Job
+from nas.errors import NasError
+from nas.genotype import Genotype, to_yaml
+from nas.network import key
+from nas.progress import preparation
+from nas.recipe import ProxySettings, Recipe
+from nas.run import INTERRUPTED
+from nas.search.propose import ENUMERABLE
+from nas.seeds import seed_for
+from nas.sources import Means, trainers
+from nas.space import Space
+from nas.summary import summary
+from nas.table import COSTS, CURVE, Network, Table
+from nas.units import Budget
+from nas.versions import versions
+
+SAVED_EVERY = 5.0  # seconds between two writings of the table, at most
+
+
+def tabulate(
+    target: str,
+    *,
+    study: str | None,
+    seeds: int,
+    budget: str,
+    out: str | None,
+    data: str | None,
+    means: Means,
+    console: Console,
+) -> None:
+    """Complete the table of a space: all networks within the budget, `seeds` trainings each, all scores."""
+    path = content.find(target, "space")
+    wanted = session.recipe_for(path, study)
+    if data:
+        wanted = session.overlaid(wanted, {"data.path": data})
+    space = spaces.load(path)
+    if space.count > ENUMERABLE:
+        told = f"has {space.count:,} records; a table trains every network of a space"
+        raise NasError(told, where=str(path), fix=f"write a smaller space (up to {ENUMERABLE:,} records)")
+    file = Path(out) if out else Path("studies") / path.stem / table.NAME
+    with driving(file.parent):
+        try:
+            _complete(file, space, wanted, seeds, Budget.parse(budget) if budget else Budget(), means, console)
+        except KeyboardInterrupt:
+            say(console, "interrupted: every finished training is in the table, and the same command goes on")
+            sys.exit(INTERRUPTED)
+
+
+def _complete(
+    file: Path, space: Space, wanted: Recipe, seeds: int, budget: Budget, means: Means, console: Console
+) -> None:
+    genotypes = dict(_networks(space, budget))
+    with preparation(console) as progress:
+        pack = session.prepare(wanted, progress)
+    found = _opened(file, space, wanted, pack)
+    for name, (record, genotype) in genotypes.items():
+        if name not in found.networks:
+            counted = cost(genotype)
+            costs = {one: getattr(counted, one) for one in COSTS}
+            found.networks[name] = Network(name, record, costs, summary(genotype))
+    jobs = [(name, seed) for seed in range(seeds) for name in genotypes if seed not in found.networks[name].trainings]
+    engine, told = trainers(wanted, pack, means)
+    say(console, f"{file}: {count(len(genotypes), 'network')} of {space.name}, {count(seeds, 'seed')}")
+    say(console, f"{count(len(jobs), 'training')} to go; proxy {wanted.proxy}; {told}")
+    if jobs:
+        with preparation(console) as progress:
+            engine.run(_Trainings(found, genotypes, jobs, wanted.seed, progress))
+    with preparation(console) as progress:
+        _score(found, genotypes, wanted.proxy, progress)
+    found.save()
+    known = [one.accuracy for one in found.networks.values()]
+    say(console, f"wrote {file}: accuracies {min(known):.3f} to {max(known):.3f}")
+
+
+def _networks(space: Space, budget: Budget) -> Iterator[tuple[str, tuple[dict, Genotype]]]:
+    """Key, record and genotype of every network within the budget, by key: an order that favours no decision."""
+    found = {}
+    for record in space.automaton.all():
+        try:
+            genotype = space.genotype(record)
+            counted = cost(genotype)
+        except NasError:
+            continue
+        if budget.fits(counted):
+            found.setdefault(key(genotype), (record, genotype))
+    if not found:
+        raise NasError(f"no network of the space fits the budget {budget}", where=space.name)
+    yield from sorted(found.items())
+
+
+def _opened(file: Path, space: Space, wanted: Recipe, pack) -> Table:
+    """The table of the file, of the same space, proxy and videos, or a new one."""
+    if not file.exists():
+        facts = {"videos": pack.fingerprint, "val_clips": len(pack.val), "versions": versions()}
+        return Table(file, table.about(space, wanted) | facts)
+    found = table.load(file)
+    found.require(space, wanted)
+    if found.about["videos"] != pack.fingerprint:
+        raise NasError("was made from other videos", where=str(file), fix="name the former data, or another --out")
+    return found
+
+
+class _Trainings:
+    """The driver of a table: hands out what is missing, writes down what comes."""
+
+    def __init__(
+        self,
+        found: Table,
+        genotypes: dict[str, tuple[dict, Genotype]],
+        jobs: list[tuple[str, int]],
+        seed: int,
+        progress: Callable[[int, int, str], None],
+    ):
+        self.found, self.genotypes, self.jobs, self.seed, self.progress = found, genotypes, jobs, seed, progress
+        self.given, self.done, self.saved = 0, 0, time.monotonic()
+
+    def next(self) -> Job | None:
+        """The next missing training."""
+        if self.given == len(self.jobs):
+            return None
+        name, index = self.jobs[self.given]
+        self.given += 1
+        _, genotype = self.genotypes[name]
+        return Job(self.given - 1, to_yaml(genotype), seed_for(self.seed + index, "training", name))
+
+    def step(self, number: int, done: int, total: int) -> None:
+        """Nobody looks so closely."""
+
+    def epoch(self, number: int, row: dict) -> bool:
+        """Every training runs to its end."""
+        return True
+
+    def ended(self, number: int, outcome: dict[str, Any]) -> None:
+        """Add a training."""
+        self._add(number, [{name: row[name] for name in ("epoch", *CURVE)} for row in outcome["curve"]])
+
+    def failed(self, number: int, reason: str) -> None:
+        """Add that a training failed: no rows."""
+        self._add(number, [])
+
+    def _add(self, number: int, rows: list[dict]) -> None:
+        name, index = self.jobs[number]
+        self.found.networks[name].trainings[index] = rows
+        self.done += 1
+        if self.done == len(self.jobs) or time.monotonic() - self.saved >= SAVED_EVERY:
+            self.found.save()
+            self.saved = time.monotonic()
+        self.progress(self.done, len(self.jobs), "training")
+
+
+def _score(
+    found: Table,
+    genotypes: dict[str, tuple[dict, Genotype]],
+    proxy: ProxySettings,
+    progress: Callable[[int, int, str], None],
+) -> None:
+    """Add the scores that are missing."""
+    missing = [(n, s) for n in genotypes for s in scores.SCORES if s not in found.networks[n].scores]
+    for done, (name, score) in enumerate(missing, 1):
+        found.networks[name].scores[score] = scores.in_study(score, genotypes[name][1], proxy)
+        progress(done, len(missing), "scores")

@@ -1,0 +1,41 @@
+"""One genotype of a study, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.cost import Cost
+from nas.records import Record
+from nas.units import UNITS
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A row of the store; `state` is complete, stopped (at a rung), failed or running."""
+
+    number: int
+    state: str
+    record: Record
+    genotype: str  # canonical YAML
+    key: str
+    cost: Cost
+    attempts: int = 1
+    memo: dict[str, Any] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)  # proposals dropped before this one, by reason
+    sampler: str = ""
+    outcome: dict[str, Any] = field(default_factory=dict)  # accuracy, curve, seconds, device, ... or reason
+
+    @property
+    def accuracy(self) -> float | None:
+        """Proxy accuracy as a fraction, of complete trials: that of a stopped one is no measure of its network."""
+        return self.outcome.get("accuracy") if self.state == "complete" else None
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """Validation accuracy after each epoch that was trained."""
+        return tuple(row["val_accuracy"] for row in self.outcome.get("curve", ()))
+
+    def value(self, objective: str) -> float | None:
+        """The trial's value of an objective, in its unit."""
+        return self.accuracy if objective == "accuracy" else UNITS[objective].of(self.cost)

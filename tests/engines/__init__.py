@@ -1,0 +1,1 @@
+"""Engines: whoever trains what a driver hands out."""
