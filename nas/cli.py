@@ -190,9 +190,7 @@ def compare(
         Literal["table", "surrogate"], typer.Option(help="Accuracies for samplers: of a table, or made up.")
     ] = "table",
     table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
-    study: Annotated[
-        str | None, typer.Option(help="The recipe; default that of the space, or motion.")
-    ] = None,
+    study: Annotated[str | None, typer.Option(help="The recipe; default that of the space, or motion.")] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Searches of each sampler.")] = 20,
     stopping: Annotated[Literal["on", "off", "both"], typer.Option(help="Early stopping of the searches.")] = "on",
     budget: Annotated[str | None, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = None,

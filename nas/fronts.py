@@ -74,6 +74,11 @@ def genotype_of(trial: Trial) -> Genotype:
     return _read(trial.genotype)
 
 
+def described(trial: Trial) -> str:
+    """A trial's network in a few words; older studies have none on record."""
+    return trial.summary or summary(genotype_of(trial))
+
+
 @lru_cache(maxsize=1 << 12)
 def _read(text: str) -> Genotype:
     return genotype.parse(plain(parse(text, name="the genotype on record")))
@@ -207,7 +212,7 @@ def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
         "sampler": trial.sampler,
         "reason": outcome.get("reason", ""),
         "key": trial.key,
-        "summary": summary(genotype_of(trial)),
+        "summary": described(trial),
         "genotype": trial.genotype,
         **{f"decision.{name}": label for name, label in trial.record.items()},
     }

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from nas import fronts
 from nas.console import count, say
-from nas.summary import summary
 from nas.trial import Trial
 from nas.units import UNITS
 
@@ -60,12 +59,15 @@ def preparation(console: Console):
 
 def _plain_preparation(console: Console):
     last: dict[str, float] = {}
+    first: dict[str, tuple[float, int]] = {}
 
     def tell(done: int, total: int, what: str) -> None:
         now = time.monotonic()
+        began, before = first.setdefault(what, (now, done))
         if done == total or now - last.get(what, -math.inf) >= LINE_EVERY:
             last[what] = now
-            say(console, f"{what}: {done} of {total}")
+            left = (now - began) / (done - before) * (total - done) if done > before else 0.0
+            say(console, f"{what}: {done} of {total}{f', about {duration(left)} left' if left >= LINE_EVERY else ''}")
 
     return tell
 
@@ -134,7 +136,7 @@ class SearchReporter:
             for unit in fronts.SHOWN
             if unit.name in ("gflops", "ginteractions", "mparams")
         )
-        return f"{summary(fronts.genotype_of(trial))} ({costs})"
+        return f"{fronts.described(trial)} ({costs})"
 
     def _result(self, trial: Trial) -> str:
         if trial.state == "failed":
@@ -277,6 +279,6 @@ def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> 
             str(trial.number),
             accuracy(trial),
             *(_digits(unit.of(trial.cost)) for unit in (UNITS["gflops"], UNITS["ginteractions"], UNITS["mparams"])),
-            escape(summary(fronts.genotype_of(trial))),
+            escape(fronts.described(trial)),
         )
     return table

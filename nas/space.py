@@ -211,7 +211,7 @@ def _answer_index(hole: Hole, pick: Pick, record: Record) -> int:
     index = hole.index.get((type(answer), answer))
     if index is None:
         raise NotInSpace(
-            f"'{hole.name}' = {answer} is not an option", fix=f"use one of {' '.join(map(str, hole.labels))}"
+            f"'{hole.name}' = {answer!r} is not an option", fix=f"use one of {' '.join(map(str, hole.labels))}"
         )
     return index
 

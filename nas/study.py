@@ -38,7 +38,7 @@ STATES = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed", "RUNNIN
 # what an outcome holds that is not of a complete trial
 ENDS = {"reason": TrialState.FAIL, "stopped": TrialState.PRUNED}
 # what is written of a trial besides its cost
-KNOWN = ("record", "genotype", "key", "attempts", "memo", "dropped", "sampler", "outcome")
+KNOWN = ("record", "genotype", "key", "attempts", "memo", "dropped", "sampler", "summary", "outcome")
 
 
 class Study:

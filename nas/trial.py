@@ -24,6 +24,7 @@ class Trial:
     memo: dict[str, Any] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)  # proposals dropped before this one, by reason
     sampler: str = ""
+    summary: str = ""  # the network in a few words
     outcome: dict[str, Any] = field(default_factory=dict)  # accuracy, curve, seconds, device, ... or reason
 
     @property

@@ -13,11 +13,12 @@ PURE = [
     "nas.facts", "nas.peers", "nas.published", "nas.summary", "nas.field", "nas.field_card",
     "nas.scores", "nas.scores.baselines", "nas.scores.copies", "nas.scores.entropy", "nas.scores.evaluator",
     "nas.scores.gradnorm", "nas.scores.naswot", "nas.scores.registry", "nas.scores.synflow",
+    "nas.driving", "nas.trial", "nas.versions", "nas.engines.engine", "nas.engines.here", "nas.engines.known",
 ]  # fmt: skip
 HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
 WITH_TORCH = [
     "nas.build", "nas.checkpoint", "nas.data.clips", "nas.data.pack", "nas.inflate", "nas.proxy", "nas.retrain",
-    "nas.train", "nas.weights",
+    "nas.train", "nas.weights", "nas.engines.processes",
 ]  # fmt: skip
 NOT_ON_A_GPU_BOX = {"optuna", "plotly", "av", "ray", "pandas", "moocore"}
 

@@ -21,6 +21,7 @@ from nas.search.propose import Proposed, Proposer
 from nas.search.wrappers import Screen
 from nas.seeds import seed_for
 from nas.space import Space
+from nas.summary import summary
 from nas.trial import Trial
 
 MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of the program, before it counts as failed
@@ -184,6 +185,7 @@ def _add(study: Store, space: Space, proposed: Proposed, seconds: float) -> Tria
         genotype=genotypes.to_yaml(candidate.genotype),
         memo=candidate.memo,
         sampler=proposed.sampler,
+        summary=summary(candidate.genotype),
         dropped={"invalid": dropped.invalid, "over_budget": dropped.over_budget, "repeated": dropped.repeated},
         proposal_seconds=round(seconds, 4),
     )

@@ -46,7 +46,7 @@ class Memory:
 
     def add(self, candidate: Candidate, space: Space, **attributes: Any) -> Trial:
         """A new trial."""
-        told = {name: attributes[name] for name in ("genotype", "memo", "dropped", "sampler")}
+        told = {name: attributes[name] for name in ("genotype", "memo", "dropped", "sampler", "summary")}
         trial = Trial(len(self.known), "running", candidate.record, key=candidate.key, cost=candidate.cost, **told)
         self.known.append(trial)
         return trial

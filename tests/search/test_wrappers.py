@@ -39,7 +39,7 @@ def candidates(found, count=None):
     ("change", "words"),
     [
         ({"stages.0.depth": 9}, "'stages.0.depth' = 9 is not an option; use one of 1 2"),
-        ({"stages.0.depth": "1"}, "'stages.0.depth' = 1 is not an option; use one of 1 2"),
+        ({"stages.0.depth": "1"}, "'stages.0.depth' = '1' is not an option; use one of 1 2"),
         ({"stages.0.depht": 1}, "the record answers 'stages.0.depht', which nothing asks; did you mean"),
         ({"stages.0.depth": None}, "'stages.0.depth' = None is not an option; use one of 1 2"),
     ],
