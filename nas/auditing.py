@@ -218,7 +218,7 @@ def _train(study: Study, chosen: Sequence[Trial], device: str, console: Console)
         raise NasError(problem, where=str(study.folder), fix="name the former ones as data.path in its study.yaml")
     for trial in left:
         try:
-            run._retrain(
+            run.train_in_full(
                 study, trial, pack, wanted, settings.train, settings.clip, _folder(study, trial), None, device, console
             )
         except Diverged as error:

@@ -153,13 +153,16 @@ def retrain(
     try:
         with preparation(console) as progress:
             pack = session.prepare(wanted, progress)
-        _retrain(study, chosen, pack, wanted, train, settings.clip, folder, initial, device, console)
+        train_in_full(study, chosen, pack, wanted, train, settings.clip, folder, initial, device, console)
     except KeyboardInterrupt:
         say(console, "interrupted: finished epochs are kept, and the same command goes on")
         sys.exit(INTERRUPTED)
 
 
-def _retrain(study, chosen, pack, wanted, train, clip, folder: Path, weights, device: str, console: Console) -> None:
+def train_in_full(
+    study, chosen, pack, wanted, train, clip, folder: Path, weights, device: str, console: Console
+) -> None:
+    """Train one trial at full size in `folder`, with what is to be seen on screen."""
     from nas.progress import RetrainReporter
     from nas.retrain import retrain as full_training
 

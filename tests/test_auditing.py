@@ -194,7 +194,7 @@ def test_other_trainings_are_not_mixed_in(folder):
 
 
 def test_an_interrupted_training_goes_on(folder, monkeypatch):
-    real, trained = run._retrain, []
+    real, trained = run.train_in_full, []
 
     def interrupted(opened, chosen, *more):
         trained.append(chosen.number)
@@ -202,7 +202,7 @@ def test_an_interrupted_training_goes_on(folder, monkeypatch):
             raise KeyboardInterrupt
         real(opened, chosen, *more)
 
-    monkeypatch.setattr(run, "_retrain", interrupted)
+    monkeypatch.setattr(run, "train_in_full", interrupted)
     with pytest.raises(SystemExit) as stopped:
         audit(full=3)
     assert stopped.value.code == 130
