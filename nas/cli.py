@@ -35,7 +35,9 @@ def _import(files: list[str] | None) -> list[str] | None:
 
 Imports = Annotated[
     list[str] | None,
-    typer.Option("--import", callback=_import, is_eager=True, help="A Python file with your own blocks (repeatable)."),
+    typer.Option(
+        "--import", callback=_import, is_eager=True, help="A Python file with your own blocks or scores (repeatable)."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side: one per GPU, or sharing the cores.")]
@@ -74,7 +76,7 @@ def check(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     imports: Imports = None,
 ) -> None:
-    """Sample a space: how much is valid, fits the budget, and costs what."""
+    """How much of a space is valid, fits a budget, costs what."""
     from nas import content, space_card
     from nas import space as spaces
     from nas.survey import survey
@@ -109,7 +111,7 @@ def search(
     imports: Imports = None,
     device: Device = "auto",
 ) -> None:
-    """Search a space under a budget; the same command goes on with a study that was stopped."""
+    """Search a space under a budget; repeat it to go on."""
     from nas import run
     from nas.sources import Means
 
@@ -142,7 +144,7 @@ def pareto(
     study: Annotated[str, typer.Argument(help="A study folder.")],
     imports: Imports = None,
 ) -> None:
-    """The front of a study: a table, pareto.csv, pareto.yaml and the page pareto.html."""
+    """The front of a study: table, CSV, YAML and page."""
     from nas import run
 
     run.pareto(study, console=console)
@@ -156,7 +158,7 @@ def audit(
     imports: Imports = None,
     device: Device = "auto",
 ) -> None:
-    """How well scores, rungs and the proxy itself tell which network is better."""
+    """How well scores, rungs and the proxy rank networks."""
     from nas import auditing
 
     auditing.audit(study, full=full, scores=tuple(score) if score else None, device=device, console=console)
@@ -174,7 +176,7 @@ def tabulate(
     imports: Imports = None,
     device: Device = "auto",
 ) -> None:
-    """Train every network of a small space into one table; the same command goes on."""
+    """Train every network of a small space into a table."""
     from nas import tabulate as tables
     from nas.sources import Means
 
@@ -202,7 +204,7 @@ def compare(
     imports: Imports = None,
     device: Device = "auto",
 ) -> None:
-    """Compare samplers on known accuracies, or spaces by networks of equal cost."""
+    """Compare samplers, or spaces at equal cost."""
     more = {"workers": workers, "imports": tuple(imports or ()), "console": console}
     flags = {"budget": budget, "objectives": objectives, "seed": seed}
     if samplers is None:
@@ -237,7 +239,7 @@ def retrain(
     ] = "sum",
     device: Device = "auto",
 ) -> None:
-    """Train a chosen genotype at full size; the same command goes on where it was stopped."""
+    """Train a chosen genotype at full size; repeat to go on."""
     from nas import run
 
     if (trial is None) == (pick is None):

@@ -23,6 +23,7 @@ from nas.driving import driving
 from nas.errors import NasError, nearest
 from nas.progress import preparation
 from nas.recipe import Recipe
+from nas.run import INTERRUPTED
 from nas.search.propose import require_feasible
 
 if TYPE_CHECKING:
@@ -64,10 +65,12 @@ def compare(
     path = content.find(target, "space")
     told = {name: value for name, value in flags.items() if value is not None}
     wanted = session.overlaid(session.recipe_for(path, study), told)
+    if stopping == "off":
+        wanted = _unstopped(wanted)
+    labelled = dict(_labelled(wanted, samplers, stopping))
     space = spaces.load(path)
     require_feasible(space, wanted.limits)
     known = _table(given, space, wanted) if engine == "table" else None
-    labelled = dict(_labelled(wanted, samplers, stopping))
     folder = Path("studies") / f"compare-{path.stem}-{engine}"
     file = str(known.path) if known else ""
     searches = [
@@ -80,9 +83,9 @@ def compare(
             runs = _all(folder, searches, _identity(wanted, space, known, engine, trials), workers, console)
         except KeyboardInterrupt:
             say(console, "interrupted: every finished search is kept, and the same command goes on")
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         source = f"accuracies of {_source(known, space)}"
-        _report(folder, runs, wanted, known, source, trials, console)
+        _report(folder, runs, wanted, known, source, console)
 
 
 def _table(given: str | None, space: spaces.Space, wanted: Recipe) -> table.Table:
@@ -92,7 +95,7 @@ def _table(given: str | None, space: spaces.Space, wanted: Recipe) -> table.Tabl
 
 
 def _labelled(wanted: Recipe, samplers: list[str], stopping: str) -> Iterator[tuple[str, Recipe]]:
-    """Each sampler with its recipe, with early stopping, without, or both."""
+    """Each sampler with its recipe; with `both`, a second time without early stopping."""
     kinds = recipe.SamplerSettings.model_fields["kind"].annotation.__args__
     for kind in samplers:
         if kind not in kinds:
@@ -102,11 +105,13 @@ def _labelled(wanted: Recipe, samplers: list[str], stopping: str) -> Iterator[tu
         raise NasError(problem, where="--stopping", fix="write stopping.rungs into the study's recipe")
     for kind in samplers:
         own = wanted.model_copy(update={"sampler": wanted.sampler.model_copy(update={"kind": kind})})
-        whole = own.model_copy(update={"stopping": own.stopping.model_copy(update={"rungs": ()})})
-        if stopping in ("on", "both"):
-            yield kind, own
-        if stopping in ("off", "both"):
-            yield kind if stopping == "off" else kind + NO_STOPPING, whole
+        yield kind, own
+        if stopping == "both":
+            yield kind + NO_STOPPING, _unstopped(own)
+
+
+def _unstopped(own: Recipe) -> Recipe:
+    return own.model_copy(update={"stopping": own.stopping.model_copy(update={"rungs": ()})})
 
 
 def _seeded(own: Recipe, seed: int) -> dict[str, Any]:
@@ -149,7 +154,7 @@ def _all(folder: Path, searches: list[Search], identity: dict, workers: int, con
     have = set(map(tuple, done[["sampler", "repeat"]].drop_duplicates().to_numpy())) if len(done) else set()
     wanted = {(search.label, search.repeat) for search in searches}
     missing = [search for search in searches if (search.label, search.repeat) not in have]
-    say(console, f"{folder}: {count(len(searches), 'search')[:-1]}es, {len(missing)} to go")
+    say(console, f"{folder}: {len(searches):,} searches, {len(missing):,} to go")
     parts = [done]
     with preparation(console) as progress:
         for number, rows in enumerate(_each(missing, workers), 1):
@@ -212,7 +217,7 @@ def _source(known: table.Table | None, space: spaces.Space) -> str:
     return f"a made-up function over {space.name}, another one each repeat"
 
 
-def _report(folder: Path, runs, wanted: Recipe, known, source: str, trials: int, console: Console) -> None:
+def _report(folder: Path, runs, wanted: Recipe, known, source: str, console: Console) -> None:
     """Tables on screen, the figure and its numbers on file."""
     import pandas as pd
 
@@ -220,7 +225,7 @@ def _report(folder: Path, runs, wanted: Recipe, known, source: str, trials: int,
     from nas.plots.hypervolume_over_trials import hypervolume_over_trials
 
     if known:
-        found = comparison.trajectories(runs, wanted.objectives, known.frame())
+        found = comparison.trajectories(runs, wanted.objectives, known.frame(wanted.limits))
     else:  # each repeat is another function, so each has a hypervolume of its own
         parts = [comparison.trajectories(own, wanted.objectives, None) for _, own in runs.groupby("repeat")]
         found = pd.concat(parts, ignore_index=True)
@@ -231,7 +236,7 @@ def _report(folder: Path, runs, wanted: Recipe, known, source: str, trials: int,
     say(console, f"{source}; {count(runs['repeat'].nunique(), 'repeat')}, objectives {', '.join(wanted.objectives)}")
     needed = comparison.needed(found)
     console.print(card.levels_table(needed, whole=whole))
-    for table_ in _faster(found, trials, whole):
+    for table_ in _faster(found, whole):
         console.print(table_)
     figure = hypervolume_over_trials(told, title=f"Samplers on {Path(wanted.space).stem}")
     files.write(folder / "comparison.html", figure.to_html(include_plotlyjs=True).encode())
@@ -240,13 +245,14 @@ def _report(folder: Path, runs, wanted: Recipe, known, source: str, trials: int,
     say(console, f"wrote {folder}/comparison.html, levels.csv, curves.csv and {RUNS}")
 
 
-def _faster(found: pd.DataFrame, trials: int, whole: str) -> Iterator[Any]:
+def _faster(found: pd.DataFrame, whole: str) -> Iterator[Any]:
     """What the front sampler needs of what others need, and what stopping saves, where both were run."""
     from nas import comparison_card as card
 
     labels = set(found["sampler"])
     if "front" in labels and labels - {label for label in labels if label.startswith("front")}:
-        yield card.speedup_table(comparison.speedup(found, "front", at=min(LEVEL_AT, trials)), whole=whole)
+        at = min(LEVEL_AT, int(found["trials"].max()))  # a small space is trained to its end before that
+        yield card.speedup_table(comparison.speedup(found, "front", at=at), whole=whole)
     for label in sorted(labels):
         if label + NO_STOPPING in labels:
             yield card.stopping_table(comparison.stopping(found, label, label + NO_STOPPING), whole=whole)

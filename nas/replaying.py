@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from pathlib import Path
 
 from rich.console import Console
 
-from nas import content, files, fronts, recipe, run
+from nas import content, files, fronts, recipe, run, session
 from nas import study as studies
 from nas.console import count, say
 from nas.errors import NasError
+from nas.recipe import Recipe
 from nas.sources import Means
 from nas.study import Study
 from nas.trial import Trial
@@ -25,7 +27,9 @@ def replay(target: str, means: Means, *, table: str | None, console: Console) ->
         raise NasError("has no trial that ended, so there is nothing to repeat", where=str(first.folder))
     folder = first.folder.parent / f"{first.folder.name}-replay"
     own = folder / "study.yaml"
-    if not own.exists():
+    if own.exists():
+        _require_same(recipe.load(own), first, folder)
+    else:
         folder.mkdir(parents=True, exist_ok=True)
         files.write(own, recipe.to_yaml(first.recipe).encode())
     engine = first.attributes.get("engine", "train")
@@ -40,17 +44,26 @@ def replay(target: str, means: Means, *, table: str | None, console: Console) ->
         say(console, f"  and {len(found) - TOLD} more")
 
 
+def _require_same(repeated: Recipe, first: Study, folder: Path) -> None:
+    """Raise NasError where the folder repeats another study, such as a former one of this name."""
+    lines = recipe.differences(recipe.to_plain(repeated), recipe.to_plain(first.recipe))
+    if changed := [line for line in lines if not line.startswith(session.FREE)]:
+        problem = f"repeats a study of another recipe: {'; '.join(changed)}"
+        raise NasError(problem, where=str(folder), fix="move it away")
+
+
 def differences(first: Study, second: Study) -> list[str]:
     """What two studies do not share, one line each: versions, trials by number, the front."""
     lines = _facts(first, second)
     names = first.recipe.objectives
-    ended = [[trial for trial in study.trials() if trial.state != "running"] for study in (first, second)]
-    for one, other in zip_longest(*ended):
+    ended = [{trial.number: trial for trial in study.trials() if trial.state != "running"} for study in (first, second)]
+    for number in sorted(ended[0].keys() | ended[1].keys()):
+        one, other = (trials.get(number) for trials in ended)
         if one is None or other is None:
-            lines.append(f"trial {(one or other).number}: only one of the two has it")
+            lines.append(f"trial {number}: ended in one of the two only")
         elif told := _trial(one, other):
-            lines.append(f"trial {one.number}: {told}")
-    fronts_ = [{trial.key for trial in fronts.front(trials, names)} for trials in ended]
+            lines.append(f"trial {number}: {told}")
+    fronts_ = [{trial.key for trial in fronts.front(list(trials.values()), names)} for trials in ended]
     if fronts_[0] != fronts_[1]:
         shared = len(fronts_[0] & fronts_[1])
         lines.append(f"the front: {shared} of {len(fronts_[0])} networks are on the repeated one of {len(fronts_[1])}")

@@ -15,6 +15,7 @@ from nas.console import count, say
 from nas.driving import LOCK, driving
 from nas.progress import SearchReporter, front_table, preparation
 from nas.recipe import Recipe, TrainSettings
+from nas.search import loop
 from nas.search.start import Start, starts
 from nas.seeds import seed_for
 from nas.sources import Means, Source
@@ -44,6 +45,7 @@ def search(
         else:
             study, wanted = None, asked.recipe
             space = session.open_space(wanted)
+            loop.screen_of(wanted)  # a score that is unknown: before anything is written
             known, over = starts(space, wanted.start_from, wanted.limits)
             if wanted.start_from:
                 _tell_starts(known, over, console)
@@ -75,8 +77,6 @@ def _tell_starts(known: list[Start], over: list[str], console: Console) -> None:
 
 
 def _search(study: Study, space, source: Source, trials: int, means: Means, console: Console) -> None:
-    from nas.search import loop
-
     settings = study.recipe
     budget = settings.budget or "none"
     engine, told = source.engine(study)

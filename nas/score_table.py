@@ -15,7 +15,7 @@ import pandas as pd
 
 from nas import files, fronts
 from nas.errors import NasError
-from nas.scores import Score, evaluate, find
+from nas.scores import Score, find, in_study
 from nas.study import Study
 from nas.trial import Trial
 
@@ -55,13 +55,9 @@ def scores(
 
 
 def _value(study: Study, trial: Trial, score: Score, device: str) -> float:
-    genotype = fronts.genotype_of(trial)
-    if score.needs == "model":
-        from nas.proxy import shrunk
-
-        genotype, _ = shrunk(genotype, study.recipe.proxy, genotype.classes)
+    genotype, settings = fronts.genotype_of(trial), study.recipe
     try:
-        return evaluate(score.name, genotype, seed=study.recipe.seed, device=device)
+        return in_study(score.name, genotype, settings.proxy, seed=settings.seed, device=device)
     except NasError as error:
         fix = "; ".join(filter(None, [error.fix, "or leave it out: --score NAME asks for those named alone"]))
         raise NasError(error.problem, where=f"trial {trial.number}", fix=fix) from None

@@ -122,8 +122,9 @@ class Space:
         """The record that follows `answers` where they answer, and chance where they do not."""
 
         def pick(hole: Hole) -> Label:
-            answer = answers.get(hole.name)
-            return answer if (type(answer), answer) in hole.index else rng.choice(hole.labels)
+            if hole.name in answers and (type(answers[hole.name]), answers[hole.name]) in hole.index:
+                return answers[hole.name]
+            return rng.choice(hole.labels)
 
         return self.fill(pick)[1]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from nas.recipe import Recipe
 from nas.seeds import seed_for
 from nas.space import Space
 from nas.trial import Trial
+from nas.units import SHOWN, Budget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,16 +84,17 @@ class Table:
             fix = "use the table's settings, or make another table by nas tabulate"
             raise NasError(f"was made with another recipe: {'; '.join(changed)}", where=str(self.path), fix=fix)
 
-    def frame(self) -> pd.DataFrame:
-        """One row a network with at least one training: key, truth (mean final accuracy), costs, scores, decisions."""
+    def frame(self, budget: Budget) -> pd.DataFrame:
+        """One row a network within the budget that has a training: key, truth (mean final accuracy), costs, scores,
+        decisions.
+        """
         import pandas as pd
-
-        from nas.units import SHOWN
 
         rows = []
         for one in self.networks.values():
-            if one.accuracy == one.accuracy:
-                costs = {unit.name: unit.of(SimpleNamespace(**one.cost)) for unit in SHOWN}
+            counted = SimpleNamespace(**one.cost)
+            if one.accuracy == one.accuracy and budget.fits(counted):
+                costs = {unit.name: unit.of(counted) for unit in SHOWN}
                 told = {f"decision.{name}": label for name, label in one.record.items()}
                 rows.append({"key": one.key, "truth": one.accuracy, **costs, **one.scores, **told})
         return pd.DataFrame(rows)
@@ -101,7 +104,8 @@ class Table:
         import pyarrow
         import pyarrow.parquet
 
-        table = pyarrow.Table.from_pylist([_row(one) for one in self.networks.values()])
+        scores = dict.fromkeys(name for one in self.networks.values() for name in one.scores)
+        table = pyarrow.Table.from_pylist([_row(one, scores) for one in self.networks.values()])
         table = table.replace_schema_metadata({"nas": json.dumps({"schema": SCHEMA, **self.about})})
         buffer = io.BytesIO()
         pyarrow.parquet.write_table(table, buffer, compression="zstd")
@@ -151,10 +155,11 @@ def about(space: Space, wanted: Recipe) -> dict[str, Any]:
     }
 
 
-def _row(one: Network) -> dict[str, Any]:
+def _row(one: Network, names: Iterable[str]) -> dict[str, Any]:
+    """A row with all the scores that any network has: pyarrow takes the columns of the first row for those of all."""
     seeds = sorted(one.trainings)
     curves = {name: [[float(row[name]) for row in one.trainings[seed]] for seed in seeds] for name in CURVE}
-    scores = {f"score.{name}": value for name, value in one.scores.items()}
+    scores = {f"score.{name}": one.scores.get(name) for name in names}
     told = {"key": one.key, "record": json.dumps(one.record), "summary": one.summary}
     return {**told, **one.cost, **scores, "seeds": seeds, **curves}
 

@@ -1,14 +1,16 @@
 """`nas tabulate`: trains every network of a small space with several seeds, and writes one table.
 
-The table is saved after every training, so a killed run goes on where it was; what is missing (networks, seeds, scores)
-is added by the same command.
+The table is saved every few seconds, so a killed run goes on where it was; what is missing (networks, seeds, scores) is
+added by the same command. A training that fails is told, and kept as one without rows; several in a row are taken for
+a fault of the machine, end the run, and are tried again.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from nas.network import key
 from nas.progress import preparation
 from nas.recipe import ProxySettings, Recipe
 from nas.run import INTERRUPTED
+from nas.search.loop import MAX_FAILURES
 from nas.search.propose import ENUMERABLE
 from nas.seeds import seed_for
 from nas.sources import Means, trainers
@@ -35,7 +38,7 @@ from nas.table import COSTS, CURVE, Network, Table
 from nas.units import Budget
 from nas.versions import versions
 
-SAVED_EVERY = 5.0  # seconds between two writings of the table, at most
+SAVED_EVERY = 5.0  # seconds between two writings of the table: a kill loses no more than these
 
 
 def tabulate(
@@ -85,12 +88,22 @@ def _complete(
     say(console, f"{count(len(jobs), 'training')} to go; proxy {wanted.proxy}; {told}")
     if jobs:
         with preparation(console) as progress:
-            engine.run(_Trainings(found, genotypes, jobs, wanted.seed, progress))
+            try:
+                engine.run(_Trainings(found, genotypes, jobs, console, progress))
+            finally:
+                found.save()
     with preparation(console) as progress:
         _score(found, genotypes, wanted.proxy, progress)
     found.save()
-    known = [one.accuracy for one in found.networks.values()]
-    say(console, f"wrote {file}: accuracies {min(known):.3f} to {max(known):.3f}")
+    say(console, f"wrote {file}: {_told(list(found.networks.values()))}")
+
+
+def _told(networks: Sequence[Network]) -> str:
+    """What a table holds, in words."""
+    known = [one.accuracy for one in networks if not math.isnan(one.accuracy)]
+    failed = sum(not rows for one in networks for rows in one.trainings.values())
+    span = f"accuracies {min(known):.3f} to {max(known):.3f}" if known else "no accuracy"
+    return f"{span}, {count(failed, 'failed training')}" if failed else span
 
 
 def _networks(space: Space, budget: Budget) -> Iterator[tuple[str, tuple[dict, Genotype]]]:
@@ -129,11 +142,12 @@ class _Trainings:
         found: Table,
         genotypes: dict[str, tuple[dict, Genotype]],
         jobs: list[tuple[str, int]],
-        seed: int,
+        console: Console,
         progress: Callable[[int, int, str], None],
     ):
-        self.found, self.genotypes, self.jobs, self.seed, self.progress = found, genotypes, jobs, seed, progress
+        self.found, self.genotypes, self.jobs, self.console, self.progress = found, genotypes, jobs, console, progress
         self.given, self.done, self.saved = 0, 0, time.monotonic()
+        self.failing: list[tuple[str, int]] = []  # failed trainings in a row
 
     def next(self) -> Job | None:
         """The next missing training."""
@@ -142,7 +156,8 @@ class _Trainings:
         name, index = self.jobs[self.given]
         self.given += 1
         _, genotype = self.genotypes[name]
-        return Job(self.given - 1, to_yaml(genotype), seed_for(self.seed + index, "training", name))
+        seed = self.found.about["seed"] + index  # the table's own, whatever the recipe's is by now
+        return Job(self.given - 1, to_yaml(genotype), seed_for(seed, "training", name))
 
     def step(self, number: int, done: int, total: int) -> None:
         """Nobody looks so closely."""
@@ -153,17 +168,26 @@ class _Trainings:
 
     def ended(self, number: int, outcome: dict[str, Any]) -> None:
         """Add a training."""
+        self.failing = []
         self._add(number, [{name: row[name] for name in ("epoch", *CURVE)} for row in outcome["curve"]])
 
     def failed(self, number: int, reason: str) -> None:
-        """Add that a training failed: no rows."""
+        """Add that a training failed: no rows; raises NasError, and takes them back, after too many in a row."""
+        name, index = self.jobs[number]
+        say(self.console, f"{self.found.networks[name].summary}, seed {index}: failed: {reason}")
         self._add(number, [])
+        self.failing.append((name, index))
+        if len(self.failing) == MAX_FAILURES:
+            for name, index in self.failing:
+                del self.found.networks[name].trainings[index]
+            problem = f"{MAX_FAILURES} trainings in a row failed; the last one: {reason}"
+            raise NasError(problem, fix="mend the cause and run the same command again")
 
     def _add(self, number: int, rows: list[dict]) -> None:
         name, index = self.jobs[number]
         self.found.networks[name].trainings[index] = rows
         self.done += 1
-        if self.done == len(self.jobs) or time.monotonic() - self.saved >= SAVED_EVERY:
+        if time.monotonic() - self.saved >= SAVED_EVERY:
             self.found.save()
             self.saved = time.monotonic()
         self.progress(self.done, len(self.jobs), "training")

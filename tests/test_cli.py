@@ -369,6 +369,7 @@ def test_a_search_starts_from_known_networks(nas, folder):
         (("--start-from", "nowhere"), "nowhere: no such file or models name"),
         (("--import", "nowhere.py"), "nowhere.py: no such file"),
         (("--budget", "1..2gflops"), "found nothing that meets the budget"),
+        (("--screen", "entorpy:4"), "did you mean 'entropy'"),
     ],
 )
 def test_a_search_that_cannot_start_leaves_no_folder(nas, folder, more, words):

@@ -14,6 +14,7 @@ from nas.seeds import seed_for
 from nas.summary import summary
 from nas.table import COSTS, CURVE, Network, Table
 from nas.trial import Trial
+from nas.units import Budget
 from tests.spaces import TINY
 
 
@@ -67,8 +68,18 @@ def test_the_truth_is_the_mean_over_trainings_and_failed_ones_have_none(found, t
     assert one.accuracy == pytest.approx(0.3)
     other.trainings = {0: [], 1: []}
     assert math.isnan(other.accuracy)
-    frame = made.frame()
+    frame = made.frame(Budget())
     assert len(frame) == len(made.networks) - 1 and {"truth", "gflops", "depth", "decision.block"} <= set(frame)
+    limit = frame["mparams"].median()
+    within = made.frame(Budget.parse(f"{limit:.9f}mparams"))
+    assert 0 < len(within) < len(frame) and within["mparams"].max() <= limit + 1e-9
+
+
+def test_a_score_that_the_first_network_lacks_is_written_too(found, tmp_path):
+    made = filled(found, tmp_path / "t.parquet")
+    list(made.networks.values())[-1].scores["late"] = 1.5
+    made.save()
+    assert table.load(made.path) == made
 
 
 def test_a_training_is_found_by_the_seed_of_the_search_it_stands_for(found, tmp_path):

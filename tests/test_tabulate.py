@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import pytest
 import sqlalchemy
@@ -55,6 +56,20 @@ def test_a_table_has_every_network_and_the_same_command_adds_what_is_missing(tab
             ]
 
 
+def test_failed_trainings_are_told_and_several_in_a_row_are_tried_again(tabled, nas, monkeypatch):
+    path = tabled / "studies" / "small" / "table.parquet"
+    monkeypatch.setattr("nas.train._Training.run", _fails)
+    status, out, err = nas("tabulate", "small.yaml", "--seeds", 3)
+    assert status == 1 and "5 trainings in a row failed; the last one: " in err and "out of order" in err
+    assert "seed 2: failed: " in out
+    assert all(set(one.trainings) == {0, 1} for one in table.load(path).networks.values())
+    monkeypatch.undo()
+
+
+def _fails(*told):
+    raise RuntimeError("out of order")
+
+
 def test_a_search_by_the_table_is_the_search_by_training(tabled, nas):
     assert nas("search", "studies/small", "--trials", 4)[0] == 0
     trained = study.open_study(tabled / "studies" / "small").trials()
@@ -82,6 +97,10 @@ def test_a_replay_reports_what_differs(tabled, nas):
     status, out, _ = nas("search", "--replay", "studies/small")
     assert status == 0 and "1 difference" in out
     assert "trial 1: accuracy after epoch 2: 0.987654 -> " in out
+    own = tabled / "studies" / "small-replay" / "study.yaml"
+    own.write_text(own.read_text().replace("seed: 0", "seed: 9"))
+    status, _, err = nas("search", "--replay", "studies/small")
+    assert status == 1 and "small-replay: repeats a study of another recipe: seed: 9 -> 0" in err
 
 
 def test_samplers_are_compared_and_a_comparison_goes_on(tabled, nas):
@@ -95,8 +114,26 @@ def test_samplers_are_compared_and_a_comparison_goes_on(tabled, nas):
     status, out, _ = nas(*command)
     assert status == 0 and "4 searches, 0 to go" in out
     assert (made / "runs.csv").read_text() == before
+    recipe = tabled / "studies" / "small" / "study.yaml"
+    recipe.write_text(recipe.read_text() + "stopping: {rungs: [1]}\n")
+    shutil.rmtree(made)
+    assert nas(*command)[0] == 0
+    status, _, err = nas(*command, "--stopping", "off")
+    assert status == 1 and "holds another comparison: recipe.stopping.rungs: [1] -> []" in err
+    status, out, _ = nas(*command, "--stopping", "both")
+    assert status == 0 and "8 searches, 4 to go" in out
     status, _, err = nas(*command[:-1], 7)
     assert status == 1 and "holds another comparison: trials: 6 -> 7" in err
+
+
+def test_a_comparison_within_a_budget_is_measured_by_what_fits_it_and_may_exhaust_it(tabled, nas):
+    """Four of the eight networks fit: all samplers find the whole front, and no run has 6 trials."""
+    known = table.load(tabled / "studies" / "small" / "table.parquet").networks.values()
+    middle = sorted(one.cost["params"] for one in known)[3]
+    command = ["compare", "small.yaml", "--samplers", "uniform,front", "--repeats", 2, "--trials", 6]
+    status, out, err = nas(*command, "--budget", f"{middle / 1e6:.9f}mparams")
+    assert (status, err) == (0, ""), err
+    assert "after 4 trials" in out and "to the 100.0 % of the true hypervolume" in " ".join(out.split())
 
 
 def test_samplers_are_compared_on_made_up_accuracies(tabled, nas):

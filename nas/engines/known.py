@@ -20,9 +20,7 @@ class Trials(Protocol):
 class Known:
     """Gives each trial the rows that `curve(trial, seed)` knows, epoch by epoch, so that rungs work as in training."""
 
-    def __init__(
-        self, trials: Trials, curve: Callable[[Trial, int], list[dict]], *, facts: dict[str, Any] | None = None
-    ):
+    def __init__(self, trials: Trials, curve: Curve, *, facts: dict[str, Any] | None = None):
         self.trials, self.curve, self.facts = trials, curve, facts or {}
 
     def run(self, driver: Driver) -> None:

@@ -38,7 +38,7 @@ class Place:
 
 
 def places(device: str, workers: int) -> list[Place]:
-    """One place a worker: GPUs in turn, or equal shares of the CPU's cores.
+    """One place a worker: GPUs in turn (unless one is named, as cuda:1), or equal shares of the CPU's cores.
 
     >>> [place.device for place in places("cpu", 2)]
     ['cpu', 'cpu']
@@ -47,7 +47,7 @@ def places(device: str, workers: int) -> list[Place]:
 
     threads = max(1, pool.cores() // workers)
     chosen = pick(device)
-    if device == "auto" and chosen.type == "cuda":
+    if device in ("auto", "cuda") and chosen.type == "cuda":
         import torch
 
         return [Place(f"cuda:{number % torch.cuda.device_count()}", threads) for number in range(workers)]

@@ -31,7 +31,7 @@ def evaluate(name: str, genotype: Genotype, *, seed: int = 0, batch: int = 8, de
     return _number(name, genotype, _value(found, genotype, lambda: _run(found, genotype, seed, batch, device)))
 
 
-def in_study(name: str, genotype: Genotype, proxy: ProxySettings) -> float:
+def in_study(name: str, genotype: Genotype, proxy: ProxySettings, *, seed: int = 0, device: str = "cpu") -> float:
     """The score of a genotype in a study: those that need a model see the proxy, which is what a study trains.
 
     The others tell of the network itself, as its exact costs do. Raises what `evaluate` raises.
@@ -41,7 +41,7 @@ def in_study(name: str, genotype: Genotype, proxy: ProxySettings) -> float:
     from nas.scale import scale
 
     small, _ = scale(genotype, width=proxy.width, depth=proxy.depth, clip=proxy.clip.clip, classes=genotype.classes)
-    return evaluate(name, small)
+    return evaluate(name, small, seed=seed, device=device)
 
 
 def _value(found: Score, genotype: Genotype, run: Callable[[], Any]) -> Any:

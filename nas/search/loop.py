@@ -79,7 +79,9 @@ class Search:
         goal = samplers.Goal(recipe.objectives, recipe.limits, recipe.proxy.train.epochs)
         sampler = samplers.make(recipe.sampler, space, goal)
         starts = [start["record"] for start in study.attributes.get("starts", [])]
-        self.proposer = Proposer(space, recipe.limits, sampler, seed=recipe.seed, starts=starts, screen=_screen(recipe))
+        self.proposer = Proposer(
+            space, recipe.limits, sampler, seed=recipe.seed, starts=starts, screen=screen_of(recipe)
+        )
         self.active: dict[int, list[float]] = {}  # accuracies so far of the trials that this driver trains
         self.stopped: set[int] = set()
         self.failures = 0  # in a row, in this run
@@ -168,7 +170,7 @@ class Search:
         return rungs.goes_on(self.stopping, self.objectives, one, list(reached.values()))
 
 
-def _screen(recipe: Recipe) -> Screen | None:
+def screen_of(recipe: Recipe) -> Screen | None:
     """The recipe's screen; raises NasError for a score that is unknown."""
     if not recipe.sampler.screen:
         return None

@@ -14,7 +14,7 @@ from nas.seeds import seed_for
 from nas.space import Space
 from nas.units import Budget
 
-SAMPLER_PATIENCE = 150  # dropped proposals in a row before a sampler gives way to uniform draws
+SAMPLER_PATIENCE = 150  # dropped proposals for a candidate before a sampler gives way to uniform draws
 UNIFORM_PATIENCE = 20_000
 ENUMERABLE = 200_000  # records up to which a space is searched through to the end
 
@@ -55,7 +55,8 @@ class Proposer:
         if known := next(self._filtered(map(Proposal, self.starts), seen, Dropped()), None):
             return Proposed(known, dropped, "start")
         uniform_patience = min(UNIFORM_PATIENCE, 2 * self.space.count)
-        for sampler, patience in ((self.sampler, SAMPLER_PATIENCE), (Uniform(self.space), uniform_patience)):
+        own_patience = SAMPLER_PATIENCE * (self.screen.factor if self.screen else 1)  # as much for each candidate
+        for sampler, patience in ((self.sampler, own_patience), (Uniform(self.space), uniform_patience)):
             attempt = Dropped()
             stream = patient(sampler.propose(history, seed), attempt, patience)
             try:

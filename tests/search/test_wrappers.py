@@ -102,6 +102,24 @@ def test_a_proposer_asks_the_screen_for_what_it_trains_and_for_nothing_else(tiny
         asked.clear()
 
 
+def test_a_screen_has_all_its_candidates_where_few_fit_the_budget(tiny):
+    """One record in 50 fits, and a sampler's patience is 150 dropped proposals: too few for 16 candidates."""
+    cheapest = min(candidates(tiny), key=lambda one: one.cost.params)
+    dearest = max(candidates(tiny), key=lambda one: one.cost.params)
+    asked = []
+
+    class Mostly:
+        def propose(self, history, seed):
+            while True:
+                yield from [Proposal(dearest.record)] * 49
+                yield Proposal(cheapest.record)
+
+    screen = Screen(lambda genotype: float(len(asked.append(genotype) or asked)), 16)
+    budget = Budget.parse(f"{cheapest.cost.params / 1e6:.9f}mparams")
+    proposed = Proposer(tiny, budget, Mostly(), seed=0, screen=screen).next(0, [], set())
+    assert len(asked) == 16 and proposed.sampler == "mostly" and proposed.dropped.over_budget == 16 * 49
+
+
 def test_a_screened_search_still_finds_every_network(tiny):
     proposer, seen = Proposer(tiny, Budget(), Uniform(tiny), seed=0, screen=Screen(lambda genotype: 0.0, 8)), set()
     while (proposed := proposer.next(len(seen), [], seen)) is not None:
@@ -114,10 +132,10 @@ def test_the_recipe_s_screen(tiny):
     def wanted(screen):
         return recipe.validate(Recipe, {"space": "tiny.yaml", "sampler": {"kind": "uniform", "screen": screen}})
 
-    assert loop._screen(wanted("")) is None
-    screen, network = loop._screen(wanted("entropy:8")), next(candidates(tiny)).genotype
+    assert loop.screen_of(wanted("")) is None
+    screen, network = loop.screen_of(wanted("entropy:8")), next(candidates(tiny)).genotype
     assert (screen.factor, screen.score(network)) == (8, scores.evaluate("entropy", network))
     with pytest.raises(NasError, match="the score 'entrop' is unknown; did you mean 'entropy'"):
-        loop._screen(wanted("entrop:8"))
+        loop.screen_of(wanted("entrop:8"))
     with pytest.raises(NasError, match="'entropy' is no screen; write score:factor"):
         wanted("entropy")
