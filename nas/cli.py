@@ -36,7 +36,10 @@ def _import(files: list[str] | None) -> list[str] | None:
 Imports = Annotated[
     list[str] | None,
     typer.Option(
-        "--import", callback=_import, is_eager=True, help="A Python file with your own blocks or scores (repeatable)."
+        "--import",
+        callback=_import,
+        is_eager=True,
+        help="A Python file with blocks, scores or samplers of yours.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -129,7 +132,7 @@ def search(
     means = Means(device=device, workers=workers, imports=tuple(imports or ()))
     if replay is not None:
         if study is not None or any(value is not None for value in flags.values()):
-            raise typer.BadParameter("goes with --workers and --device alone", param_hint="--replay")
+            raise typer.BadParameter("goes with --table, --workers, --device and --import alone", param_hint="--replay")
         from nas import replaying
 
         replaying.replay(replay, means, table=table, console=console)
@@ -210,6 +213,8 @@ def compare(
     if samplers is None:
         if len(spaces) < 2:
             raise typer.BadParameter("give --samplers to compare samplers on one space, or several spaces")
+        if objectives is not None or table is not None:
+            raise typer.BadParameter("--objectives and --table go with --samplers")
         from nas import comparing_spaces
 
         flags = {"budget": budget, "seed": seed, "data.path": data, "study": study}
@@ -217,6 +222,8 @@ def compare(
         return
     if len(spaces) > 1:
         raise typer.BadParameter("samplers are compared on one space")
+    if data is not None or (table is not None and engine != "table"):
+        raise typer.BadParameter("trains nothing: --data goes with spaces, --table with --engine table")
     from nas import comparing_samplers
 
     comparing_samplers.compare(

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from nas import comparison, content, files, recipe, session, table, user_blocks
+from nas import comparison, content, figures_page, files, recipe, session, table, user_blocks
 from nas import space as spaces
 from nas.console import count, say
-from nas.driving import driving
-from nas.errors import NasError, nearest
+from nas.driving import LOCK, driving
+from nas.errors import NasError
 from nas.progress import preparation
 from nas.recipe import Recipe
 from nas.run import INTERRUPTED
+from nas.search import registry
 from nas.search.propose import require_feasible
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def compare(
         for repeat in range(repeats)
         for label, own in labelled.items()
     ]
-    with driving(folder):
+    with files.tidied(folder, LOCK), driving(folder):
         try:
             runs = _all(folder, searches, _identity(wanted, space, known, engine, trials), workers, console)
         except KeyboardInterrupt:
@@ -96,10 +97,8 @@ def _table(given: str | None, space: spaces.Space, wanted: Recipe) -> table.Tabl
 
 def _labelled(wanted: Recipe, samplers: list[str], stopping: str) -> Iterator[tuple[str, Recipe]]:
     """Each sampler with its recipe; with `both`, a second time without early stopping."""
-    kinds = recipe.SamplerSettings.model_fields["kind"].annotation.__args__
     for kind in samplers:
-        if kind not in kinds:
-            raise NasError(f"'{kind}' is no sampler", where="--samplers", fix=nearest(kind, kinds))
+        registry.require(kind, "--samplers")
     if not wanted.stopping.rungs and stopping == "both":
         problem = "the recipe has no rungs, so there is no early stopping to compare"
         raise NasError(problem, where="--stopping", fix="write stopping.rungs into the study's recipe")
@@ -214,7 +213,7 @@ def _keep(folder: Path, runs: pd.DataFrame, identity: dict) -> None:
 def _source(known: table.Table | None, space: spaces.Space) -> str:
     if known:
         return f"the {len(known.networks)} networks of {known.path}"
-    return f"a made-up function over {space.name}, another one each repeat"
+    return f"a made-up function over {Path(space.name).name}, another one each repeat"
 
 
 def _report(folder: Path, runs, wanted: Recipe, known, source: str, console: Console) -> None:
@@ -235,11 +234,15 @@ def _report(folder: Path, runs, wanted: Recipe, known, source: str, console: Con
     whole = found.attrs["whole"]
     say(console, f"{source}; {count(runs['repeat'].nunique(), 'repeat')}, objectives {', '.join(wanted.objectives)}")
     needed = comparison.needed(found)
-    console.print(card.levels_table(needed, whole=whole))
-    for table_ in _faster(found, whole):
-        console.print(table_)
+
+    def tables(page: Console) -> None:
+        page.print(card.levels_table(needed, whole=whole))
+        for one in _faster(found, whole):
+            page.print(one)
+
+    tables(console)
     figure = hypervolume_over_trials(told, title=f"Samplers on {Path(wanted.space).stem}")
-    files.write(folder / "comparison.html", figure.to_html(include_plotlyjs=True).encode())
+    figures_page.write(folder / "comparison.html", f"{Path(wanted.space).stem}: samplers", [(figure, tables)])
     files.write(folder / "levels.csv", needed.to_csv(index=False).encode())
     files.write(folder / "curves.csv", told.to_csv(index=False).encode())
     say(console, f"wrote {folder}/comparison.html, levels.csv, curves.csv and {RUNS}")

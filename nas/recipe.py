@@ -123,8 +123,8 @@ class SamplerSettings(Settings):
     """Who proposes the next genotype."""
 
     # front (costs are known, accuracy is modelled), evolution (regularised), uniform; from Optuna tpe (multivariate and
-    # grouped), nsga2, nsga3, gp
-    kind: Literal["front", "evolution", "uniform", "tpe", "nsga2", "nsga3", "gp"] = "front"
+    # grouped), nsga2, nsga3, gp; or one of your own, in a file that --import names
+    kind: str = "front"
     # trials before front, tpe and gp model anything (front spreads them over cost, the others draw)
     startup: PositiveInt = 10
     # trials among which evolution picks parents; individuals of a generation of nsga2 and nsga3

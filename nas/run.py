@@ -15,7 +15,7 @@ from nas.console import count, say
 from nas.driving import LOCK, driving
 from nas.progress import SearchReporter, front_table, preparation
 from nas.recipe import Recipe, TrainSettings
-from nas.search import loop
+from nas.search import loop, registry
 from nas.search.start import Start, starts
 from nas.seeds import seed_for
 from nas.sources import Means, Source
@@ -45,7 +45,8 @@ def search(
         else:
             study, wanted = None, asked.recipe
             space = session.open_space(wanted)
-            loop.screen_of(wanted)  # a score that is unknown: before anything is written
+            registry.require(wanted.sampler.kind, "sampler")  # what is unknown: before anything is written
+            loop.screen_of(wanted)
             known, over = starts(space, wanted.start_from, wanted.limits)
             if wanted.start_from:
                 _tell_starts(known, over, console)

@@ -113,9 +113,9 @@ class Study:
         """Write the outcome of a trial that was stopped at a rung; Optuna hears of it as pruned, without values."""
         self._end(number, outcome | {"stopped": len(outcome["curve"])})
 
-    def fail(self, number: int, reason: str) -> None:
-        """Write that a trial failed, and why."""
-        self._end(number, {"reason": reason})
+    def fail(self, number: int, reason: str, told: dict[str, Any] | None = None) -> None:
+        """Write that a trial failed, why, and what else is `told` of it."""
+        self._end(number, {"reason": reason, **(told or {})})
 
     def settle(self) -> None:
         """Finish trials whose outcome was written just before the program died."""

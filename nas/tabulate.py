@@ -16,11 +16,11 @@ from typing import Any
 
 from rich.console import Console
 
-from nas import content, scores, session, table
+from nas import content, files, scores, session, table
 from nas import space as spaces
 from nas.console import count, say
 from nas.cost import cost
-from nas.driving import driving
+from nas.driving import LOCK, driving
 from nas.engines.engine import Job
 from nas.errors import NasError
 from nas.genotype import Genotype, to_yaml
@@ -62,7 +62,7 @@ def tabulate(
         told = f"has {space.count:,} records; a table trains every network of a space"
         raise NasError(told, where=str(path), fix=f"write a smaller space (up to {ENUMERABLE:,} records)")
     file = Path(out) if out else Path("studies") / path.stem / table.NAME
-    with driving(file.parent):
+    with files.tidied(file.parent, LOCK), driving(file.parent):
         try:
             _complete(file, space, wanted, seeds, Budget.parse(budget) if budget else Budget(), means, console)
         except KeyboardInterrupt:

@@ -108,7 +108,7 @@ def test_values_are_those_of_the_network_and_of_the_trained_proxy(folder):
 
 def test_what_is_on_file_is_not_worked_out_again(folder, monkeypatch):
     asked = []
-    monkeypatch.setattr(score_table, "evaluate", lambda name, genotype, **_: asked.append(name) or len(asked))
+    monkeypatch.setattr(score_table, "in_study", lambda name, *_, **__: asked.append(name) or len(asked))
     audit(scores=("entropy",))
     assert asked == ["entropy"] * 6
     audit(scores=("field", "entropy"))
@@ -125,15 +125,15 @@ def test_what_is_on_file_is_not_worked_out_again(folder, monkeypatch):
 
 
 def test_an_interrupted_audit_keeps_what_it_has(folder, monkeypatch):
-    real, asked = score_table.evaluate, []
+    real, asked = score_table.in_study, []
 
-    def interrupted(name, genotype, **more):
+    def interrupted(name, *told, **more):
         asked.append(name)
         if len(asked) == 4:
             raise KeyboardInterrupt
-        return real(name, genotype, **more)
+        return real(name, *told, **more)
 
-    monkeypatch.setattr(score_table, "evaluate", interrupted)
+    monkeypatch.setattr(score_table, "in_study", interrupted)
     with pytest.raises(SystemExit) as stopped:
         audit()
     assert stopped.value.code == 130

@@ -43,6 +43,14 @@ def test_every_space_loads_and_draws_networks(path):
         found.genotype(record)
 
 
+def test_an_option_that_is_null_is_drawn_as_often_as_the_others():
+    replace = "{at: odd, block: {kind: bottleneck}, width: !choice [null, 32]}"
+    found = space.parse(HEAD + f"stages: [{{depth: 2, width: 16, block: {{kind: simple}}, replace: {replace}}}]}}")
+    rng, (name,) = Random(0), found.decisions
+    assert {found.complete({}, rng)[name] for _ in range(20)} == {None, 32}
+    assert found.complete({name: None}, rng) == {name: None}
+
+
 @pytest.mark.parametrize("path", SPACES)
 def test_nearly_every_record_is_valid(path):
     found = space.load(path)

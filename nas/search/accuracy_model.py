@@ -72,7 +72,8 @@ def finals(trials: Sequence[Observation], complete: np.ndarray) -> tuple[np.ndar
     """Final accuracies of trials and their errors: (n), (n); NaN where nothing can be said of a stopped one yet.
 
     `complete` (n) has those that are known, NaN elsewhere. A stopped trial's is read off a line through the rung's and
-    the final accuracies of the trials that went on; the error is that of the line.
+    the final accuracies of the trials that went on; the error is that of the line. A known limit: those that went on
+    were better at the rung, so the line is extended, and its error does not grow with the distance.
     """
     found, errors = complete.copy(), np.zeros(len(trials))
     went_on = [index for index, value in enumerate(complete) if not np.isnan(value)]

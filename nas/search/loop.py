@@ -7,7 +7,7 @@ again ends where an uninterrupted one would (with one worker).
 from __future__ import annotations
 
 from functools import partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 from nas import genotype as genotypes
@@ -23,6 +23,7 @@ from nas.seeds import seed_for
 from nas.space import Space
 from nas.summary import summary
 from nas.trial import Trial
+from nas.versions import versions
 
 MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of the program, before it counts as failed
 MAX_FAILURES = 5  # failed trials in a row before the search stops
@@ -49,7 +50,7 @@ class Store(Protocol):
     def count_attempts(self, number: int, attempts: int) -> Trial: ...
     def complete(self, number: int, outcome: dict[str, Any]) -> None: ...
     def stop(self, number: int, outcome: dict[str, Any]) -> None: ...
-    def fail(self, number: int, reason: str) -> None: ...
+    def fail(self, number: int, reason: str, told: dict[str, Any] | None = None) -> None: ...
     def settle(self) -> None: ...
 
 
@@ -83,6 +84,7 @@ class Search:
             space, recipe.limits, sampler, seed=recipe.seed, starts=starts, screen=screen_of(recipe)
         )
         self.active: dict[int, list[float]] = {}  # accuracies so far of the trials that this driver trains
+        self.began: dict[int, float] = {}  # when their trainings started
         self.stopped: set[int] = set()
         self.failures = 0  # in a row, in this run
         self.why = ""
@@ -126,7 +128,10 @@ class Search:
 
     def failed(self, number: int, reason: str) -> None:
         """Write a failure; raises NasError after too many in a row."""
-        self.study.fail(number, reason)
+        trial = self.study.trials()[number]
+        seconds = round(monotonic() - self.began[number], 3)
+        told = {"seed": self._seed(trial), "seconds": seconds, "versions": versions()}
+        self.study.fail(number, reason, told)
         self.failures += 1
         self._over(number)
         if self.failures == MAX_FAILURES:
@@ -152,7 +157,11 @@ class Search:
     def _begun(self, trial: Trial) -> Job:
         self.active[trial.number] = []
         self.reporter.started(trial, self.study.trials())
-        return Job(trial.number, trial.genotype, seed_for(self.study.recipe.seed, "training", trial.key))
+        self.began[trial.number] = monotonic()
+        return Job(trial.number, trial.genotype, self._seed(trial))
+
+    def _seed(self, trial: Trial) -> int:
+        return seed_for(self.study.recipe.seed, "training", trial.key)
 
     def _over(self, number: int) -> None:
         self.active.pop(number)

@@ -16,6 +16,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from nas.recipe import SamplerSettings
 from nas.records import Record
 from nas.search.sampler import Observation, Proposal
 from nas.space import Space
@@ -106,6 +107,13 @@ class Gp:
         while True:
             yield Proposal(record)
             record = self.space.mutate(record, rng)
+
+
+def make(settings: SamplerSettings, space: Space, directions: tuple[str, ...]) -> Tpe | Gp | Nsga2:
+    """The sampler of Optuna that a recipe asks for."""
+    if settings.kind in ("tpe", "gp"):
+        return {"tpe": Tpe, "gp": Gp}[settings.kind](space, directions, startup=settings.startup)
+    return {"nsga2": Nsga2, "nsga3": Nsga3}[settings.kind](space, directions, population=settings.population)
 
 
 def _answers(space: Space, trial: optuna.Trial) -> Record:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from nas.recipe import SamplerSettings
 from nas.records import Record
+from nas.search import registry
 from nas.space import Space
 from nas.trial import Trial
 from nas.units import OBJECTIVES, Budget
@@ -86,7 +87,10 @@ class Uniform:
 
 
 def make(settings: SamplerSettings, space: Space, goal: Goal) -> Sampler:
-    """The sampler a recipe asks for."""
+    """The sampler a recipe asks for; raises NasError where nobody knows it."""
+    registry.require(settings.kind)
+    if settings.kind in registry.SAMPLERS:
+        return registry.SAMPLERS[settings.kind](space, goal, settings)
     if settings.kind == "uniform":
         return Uniform(space)
     if settings.kind == "front":
@@ -99,9 +103,4 @@ def make(settings: SamplerSettings, space: Space, goal: Goal) -> Sampler:
         return Evolution(space, goal, population=settings.population)
     from nas.search import optuna_samplers
 
-    if settings.kind == "tpe":
-        return optuna_samplers.Tpe(space, goal.directions, startup=settings.startup)
-    if settings.kind == "gp":
-        return optuna_samplers.Gp(space, goal.directions, startup=settings.startup)
-    kinds = {"nsga2": optuna_samplers.Nsga2, "nsga3": optuna_samplers.Nsga3}
-    return kinds[settings.kind](space, goal.directions, population=settings.population)
+    return optuna_samplers.make(settings, space, goal.directions)

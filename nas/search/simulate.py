@@ -63,7 +63,7 @@ class Memory:
         """A result at a rung."""
         self._end(number, "stopped", outcome)
 
-    def fail(self, number: int, reason: str) -> None:
+    def fail(self, number: int, reason: str, told: dict[str, Any] | None = None) -> None:
         """No result."""
         self._end(number, "failed", {"reason": reason})
 
