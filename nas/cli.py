@@ -192,8 +192,9 @@ def compare(
     spaces: Annotated[list[str], typer.Argument(help="One space with --samplers; or several to compare.")],
     samplers: Annotated[str | None, typer.Option(help="Samplers, with commas.")] = None,
     engine: Annotated[
-        Literal["table", "surrogate"], typer.Option(help="Accuracies for samplers: of a table, or made up.")
-    ] = "table",
+        Literal["table", "surrogate"] | None,
+        typer.Option(help="Accuracies for samplers: of a table (the default), or made up."),
+    ] = None,
     table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
     study: Annotated[str | None, typer.Option(help="The recipe; default that of the space, or motion.")] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Searches of each sampler.")] = 20,
@@ -213,8 +214,8 @@ def compare(
     if samplers is None:
         if len(spaces) < 2:
             raise typer.BadParameter("give --samplers to compare samplers on one space, or several spaces")
-        if objectives is not None or table is not None:
-            raise typer.BadParameter("--objectives and --table go with --samplers")
+        if objectives is not None or table is not None or engine is not None:
+            raise typer.BadParameter("--objectives, --engine and --table go with --samplers")
         from nas import comparing_spaces
 
         flags = {"budget": budget, "seed": seed, "data.path": data, "study": study}
@@ -222,13 +223,13 @@ def compare(
         return
     if len(spaces) > 1:
         raise typer.BadParameter("samplers are compared on one space")
-    if data is not None or (table is not None and engine != "table"):
+    if data is not None or (table is not None and engine == "surrogate"):
         raise typer.BadParameter("trains nothing: --data goes with spaces, --table with --engine table")
     from nas import comparing_samplers
 
     comparing_samplers.compare(
-        spaces[0], samplers.split(","), engine=engine, given=table, study=study, flags=flags, repeats=repeats,
-        trials=trials or 200, stopping=stopping, **more,
+        spaces[0], samplers.split(","), engine=engine or "table", given=table, study=study, flags=flags,
+        repeats=repeats, trials=trials or 200, stopping=stopping, **more,
     )  # fmt: skip
 
 

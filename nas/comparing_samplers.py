@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from rich.console import Console
 from nas import comparison, content, figures_page, files, recipe, session, table, user_blocks
 from nas import space as spaces
 from nas.console import count, say
+from nas.data.pool import settle
 from nas.driving import LOCK, driving
 from nas.errors import NasError
 from nas.progress import preparation
@@ -26,6 +28,7 @@ from nas.recipe import Recipe
 from nas.run import INTERRUPTED
 from nas.search import registry
 from nas.search.propose import require_feasible
+from nas.versions import versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,15 +171,19 @@ def _each(searches: list[Search], workers: int) -> Iterator[list[dict[str, Any]]
     if workers == 1:
         yield from map(run, searches)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=settle) as pool:
         left = {pool.submit(run, search) for search in searches}
         try:
             while left:
                 ended, left = wait(left, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in ended)
-        except BaseException:
+        except BrokenProcessPool:
+            fix = "the same command goes on; fewer --workers need less memory"
+            raise NasError("a worker process died", fix=fix) from None
+        finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            for child in active_children() if left else ():
+                child.kill()
 
 
 def _identity(wanted: Recipe, space: spaces.Space, known: table.Table | None, engine: str, trials: int) -> dict:
@@ -184,7 +191,10 @@ def _identity(wanted: Recipe, space: spaces.Space, known: table.Table | None, en
     told = recipe.to_plain(wanted)
     told["sampler"].pop("kind")
     told.pop("trials")
-    about = {"table": {"networks": len(known.networks), "videos": known.about["videos"]}} if known else {}
+    about = {"versions": versions()}
+    if known:
+        trainings = sum(len(one.trainings) for one in known.networks.values())
+        about["table"] = {"networks": len(known.networks), "trainings": trainings, "videos": known.about["videos"]}
     return {"engine": engine, "trials": trials, "space": space.fingerprint, "recipe": told, **about}
 
 

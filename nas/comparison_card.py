@@ -19,7 +19,7 @@ def levels_table(needed: pd.DataFrame, *, whole: str = "true") -> Table:
     Where some repeats never came to the level, "> 180" is a lower bound of the mean.
     """
     table = _table(f"needed to reach a share of the {WHOLE[whole]}")
-    table.caption = "mean (95 % interval); > a lower bound: runs that never reach it count in full"
+    table.caption = "mean (95 % interval); > a lower bound, where some runs never reach it"
     table.caption_justify = "left"
     for name in ("share", "sampler", "trials", "epochs", "reached in"):
         table.add_column(name, justify="left" if name == "sampler" else "right", overflow="fold")

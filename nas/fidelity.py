@@ -81,14 +81,15 @@ def fidelity(
 def spread(trials: pd.DataFrame, k: int, *, objectives: Sequence[str] | None = None, cost: str = "gflops") -> list[int]:
     """The numbers of `k` complete trials to train in full, spread over the cost range of the front, by rising cost.
 
-    Of a front with more than `k` members: both ends, and those nearest to even steps of log cost between. Of a smaller
-    one: all, then of the next ranks, each exhausted before the one behind it, the trial farthest in log cost from those
-    chosen. Ties go to the lower number. All trials where there are not more than `k`. Raises NasError for k < 2.
+    Half of them (or the whole front, where it is smaller) are of the front: both ends, and those nearest to even steps
+    of log cost between. The others are from behind it, since only they can show that the proxy was wrong to pass them
+    over: of the next ranks, each exhausted before the one behind it, the trial farthest in log cost from those chosen.
+    Ties go to the lower number. All trials where there are not more than `k`. Raises NasError for k < 2.
 
     >>> trials = pd.DataFrame({"number": range(5), "state": "complete", "gflops": [1.0, 2.0, 4.0, 8.0, 3.0]})
     >>> trials["accuracy"] = [0.1, 0.2, 0.3, 0.4, 0.1]
     >>> spread(trials, 3), spread(trials, 5)
-    ([0, 1, 3], [0, 1, 4, 2, 3])
+    ([0, 4, 3], [0, 1, 4, 2, 3])
     """
     if k < 2:
         raise NasError(f"{k} networks show no order", fix="train at least 2 in full; 8 or more tell something")
@@ -98,7 +99,8 @@ def spread(trials: pd.DataFrame, k: int, *, objectives: Sequence[str] | None = N
     kept = [row for row, rank in enumerate(ranks) if rank is not None]
     logs, numbers = np.log(trials[cost].to_numpy(float)), trials["number"].to_numpy()
     front = [row for row in kept if ranks[row] == 0]
-    chosen = _even(front, logs, k) if len(front) > k else _filled(kept, ranks, logs, numbers, k)
+    half = max(2, (k + 1) // 2)
+    chosen = _filled(_even(front, logs, half) if len(front) > half else front, kept, ranks, logs, numbers, k)
     return [int(numbers[row]) for row in sorted(chosen)]
 
 
@@ -112,13 +114,15 @@ def _even(rows: list[int], logs: np.ndarray, k: int) -> list[int]:
     return chosen
 
 
-def _filled(rows: list[int], ranks: list, logs: np.ndarray, numbers: np.ndarray, k: int) -> list[int]:
-    """The whole front, then of each rank behind it the trials in the largest gaps."""
-    chosen = [row for row in rows if ranks[row] == 0]
+def _filled(
+    chosen: list[int], rows: list[int], ranks: list, logs: np.ndarray, numbers: np.ndarray, k: int
+) -> list[int]:
+    """The `chosen`, and the trials in their largest gaps: of the ranks behind the front first, then of the front."""
+    chosen = list(chosen)
     while len(chosen) < min(k, len(rows)):
         free = [row for row in rows if row not in chosen]
-        best = min(ranks[row] for row in free)
-        near = [row for row in free if ranks[row] == best]
+        best = min(free, key=lambda row: ranks[row] or np.inf)
+        near = [row for row in free if ranks[row] == ranks[best]]
         gaps = {row: float(np.abs(logs[row] - logs[chosen]).min()) for row in near}
         chosen.append(max(near, key=lambda row: (round(gaps[row], 12), -numbers[row])))
     return chosen

@@ -24,6 +24,7 @@ from nas.units import OBJECTIVES, SHOWN
 if TYPE_CHECKING:
     import pandas as pd
 
+ENGINES = {"table": "a table of earlier trainings"}  # where accuracies come from, unless they were trained
 COSTS = ("macs", "params", "weights", "interactions", "activations", "norm_elements", "depth")
 # what a network may have been trained on before and still be compared: no other videos
 PLAIN = ("", "ImageNet")
@@ -118,9 +119,10 @@ def facts(study: Study, trials: list[Trial]) -> dict[str, Any]:
         "versions": study.attributes.get("versions", {}),
         "dropped": {
             reason: sum(trial.dropped.get(reason, 0) for trial in trials)
-            for reason in ("invalid", "over_budget", "repeated")
+            for reason in ("invalid", "over_budget", "repeated", "unscored")
         },
         "skipped_videos": study.attributes.get("skipped_videos", 0),
+        "engine": ENGINES.get(study.attributes.get("engine"), ""),
         "stopped": stops(trials, recipe.proxy.train.epochs),
     }
 

@@ -42,6 +42,7 @@ FACTS = {
     "clip": "costs counted for",
     "sampler": "sampler",
     "seed": "seed",
+    "engine": "accuracies from",
     "stopped": "stopped early",
     "dropped": "draws not trained",
     "skipped_videos": "videos skipped",

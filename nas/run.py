@@ -112,6 +112,8 @@ def pareto(target: str, *, console: Console) -> None:
         )
     else:
         say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
+    if engine := table.attrs["engine"]:
+        say(console, f"accuracies from {engine}: nothing was trained in this study")
     if stopped := table.attrs["stopped"]:
         say(console, f"stopped early: {stopped}")
     rows = table.drop(columns="genotype", errors="ignore").to_csv(index=False)

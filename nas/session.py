@@ -64,13 +64,17 @@ def recipe_for(space: Path, study: str | None = None) -> Recipe:
 
     Raises NasError for a named study that is not found.
     """
+    return recipe.load(recipe_file(space, study)).model_copy(update={"space": str(space)})
+
+
+def recipe_file(space: Path, study: str | None = None) -> Path:
+    """Where `recipe_for` finds it."""
     try:
-        found = recipe.load(content.find(study or space.stem, "studies"))
+        return content.find(study or space.stem, "studies")
     except NasError:
         if study:
             raise
-        found = recipe.load(content.find(DEFAULT, "studies"))
-    return found.model_copy(update={"space": str(space)})
+        return content.find(DEFAULT, "studies")
 
 
 def resume(asked: Request) -> tuple[Study, Space]:
@@ -180,7 +184,8 @@ def overlaid(base: Recipe, flags: dict[str, Any]) -> Recipe:
     try:
         return validate(Recipe, told)
     except SchemaError as error:
-        flag = f"--{error.path[0]}".replace("_", "-") if error.path else ""
+        flagged = error.path[1:2] if error.path[1:2] == ("screen",) else error.path[:1]
+        flag = f"--{flagged[0]}".replace("_", "-") if flagged else ""
         raise NasError(error.problem, where=flag, fix=error.fix) from None
 
 

@@ -24,7 +24,8 @@ def show(balance: pd.DataFrame, differences: pd.DataFrame, decisions: pd.DataFra
         console.print(pairs(differences), "")
     for name, rows in decisions.groupby("space", sort=False):
         console.print(space_decisions(str(name), rows), "")
-    for line in [*facts(differences), *verdicts(differences), *decisive(decisions)]:
+    nothing = [] if len(decisions) else ["too few networks of each option to tell which decision moves the error"]
+    for line in [*facts(differences), *verdicts(differences), *decisive(decisions), *nothing]:
         say(console, line)
 
 

@@ -28,6 +28,7 @@ from nas.network import key
 from nas.progress import preparation
 from nas.recipe import ProxySettings, Recipe
 from nas.run import INTERRUPTED
+from nas.scale import scale
 from nas.search.loop import MAX_FAILURES
 from nas.search.propose import ENUMERABLE
 from nas.seeds import seed_for
@@ -64,6 +65,7 @@ def tabulate(
     file = Path(out) if out else Path("studies") / path.stem / table.NAME
     with files.tidied(file.parent, LOCK), driving(file.parent):
         try:
+            say(console, f"recipe {session.recipe_file(path, study)}")
             _complete(file, space, wanted, seeds, Budget.parse(budget) if budget else Budget(), means, console)
         except KeyboardInterrupt:
             say(console, "interrupted: every finished training is in the table, and the same command goes on")
@@ -85,6 +87,8 @@ def _complete(
     jobs = [(name, seed) for seed in range(seeds) for name in genotypes if seed not in found.networks[name].trainings]
     engine, told = trainers(wanted, pack, means)
     say(console, f"{file}: {count(len(genotypes), 'network')} of {space.name}, {count(seeds, 'seed')}")
+    if merged := _merged(genotypes, wanted.proxy):
+        say(console, merged)
     say(console, f"{count(len(jobs), 'training')} to go; proxy {wanted.proxy}; {told}")
     if jobs:
         with preparation(console) as progress:
@@ -120,6 +124,19 @@ def _networks(space: Space, budget: Budget) -> Iterator[tuple[str, tuple[dict, G
     if not found:
         raise NasError(f"no network of the space fits the budget {budget}", where=space.name)
     yield from sorted(found.items())
+
+
+def _merged(genotypes: dict[str, tuple[dict, Genotype]], proxy: ProxySettings) -> str:
+    """A word of warning where networks of the space are one and the same at the proxy's width and depth."""
+    classes = next(iter(genotypes.values()))[1].classes
+    small = {
+        key(scale(one, width=proxy.width, depth=proxy.depth, clip=proxy.clip.clip, classes=classes)[0])
+        for _, one in genotypes.values()
+    }
+    if len(small) == len(genotypes):
+        return ""
+    told = f"at width x{proxy.width:g} and depth x{proxy.depth:g} only {len(small)} of {len(genotypes)} networks differ"
+    return f"{told}: raise them in the recipe for a table that tells the others apart"
 
 
 def _opened(file: Path, space: Space, wanted: Recipe, pack) -> Table:

@@ -61,7 +61,7 @@ def require(used: dict[str, str], where: str, *, same: bool = False) -> None:
     have = loaded()
     for name, digest in used.items():
         if name not in have:
-            raise NasError(f"uses blocks of {name}", where=where, fix=f"add --import with the path of {name}")
+            raise NasError(f"uses code of {name}", where=where, fix=f"add --import with the path of {name}")
         if same and have[name] != digest:
             raise NasError(
                 f"{name} is not what it was when the study was started",

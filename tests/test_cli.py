@@ -392,7 +392,7 @@ def test_a_block_of_one_s_own_is_searched_and_its_file_is_asked_for(nas, folder,
     assert anew(*search, "--import", "own.py")[0] == 0
     for command in (search, ("pareto", "studies/small")):
         status, _, err = anew(*command)
-        assert status == 1 and "uses blocks of own.py; add --import" in err
+        assert status == 1 and "uses code of own.py; add --import" in err
     assert anew("pareto", "studies/small", "--import", "own.py")[0] == 0
     (folder / "own.py").write_text(OWN + "# changed\n")
     status, _, err = anew(*search, "--import", "own.py")

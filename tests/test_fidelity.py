@@ -100,3 +100,16 @@ def test_the_order_of_the_rows_and_unfinished_trials_do_not_matter():
 def test_one_network_shows_no_order():
     with pytest.raises(NasError, match="at least 2"):
         spread(trials([0.5], [1]), 1)
+
+
+def test_a_proxy_that_orders_the_wrong_way_round_shows_its_regret():
+    """Half of what is trained in full comes from behind the front: only that can show what the proxy passed over."""
+    rng = np.random.default_rng(0)
+    gflops, accuracy = np.geomspace(1, 10, 60), rng.uniform(0.3, 0.8, 60)
+    trials = pd.DataFrame({"number": range(60), "state": "complete", "gflops": gflops, "accuracy": accuracy})
+    chosen = spread(trials, 8)
+    rows = trials.set_index("number").loc[chosen]
+    pairs = pd.DataFrame({"trial": chosen, "gflops": rows["gflops"].to_numpy(), "proxy": rows["accuracy"].to_numpy()})
+    wrong = fidelity(pairs.assign(full=1 - pairs["proxy"]))
+    right = fidelity(pairs.assign(full=pairs["proxy"]))
+    assert len(chosen) == 8 and wrong.regret > 0.1 > right.regret == 0.0

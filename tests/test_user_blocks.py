@@ -135,7 +135,7 @@ def test_a_block_that_fails_says_where(tmp_path, body, words, request):
 
 
 def test_a_study_names_the_files_it_needs():
-    with pytest.raises(NasError, match="studies/x: uses blocks of mine.py; add --import"):
+    with pytest.raises(NasError, match="studies/x: uses code of mine.py; add --import"):
         user_blocks.require({"mine.py": "0"}, "studies/x")
 
 

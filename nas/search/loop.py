@@ -6,6 +6,7 @@ again ends where an uninterrupted one would (with one worker).
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, Protocol
@@ -96,7 +97,8 @@ class Search:
                 return job
         known = self.study.trials()
         if len(known) >= self.wanted:
-            self.why = f"all {self.wanted} trials are done"
+            failed = sum(trial.state == "failed" for trial in known)
+            self.why = f"all {self.wanted} trials are done{f', {failed} of them failed' if failed else ''}"
             return None
         curves = {number: tuple(curve) for number, curve in self.active.items()}
         started = perf_counter()
@@ -197,6 +199,6 @@ def _add(study: Store, space: Space, proposed: Proposed, seconds: float) -> Tria
         memo=candidate.memo,
         sampler=proposed.sampler,
         summary=summary(candidate.genotype),
-        dropped={"invalid": dropped.invalid, "over_budget": dropped.over_budget, "repeated": dropped.repeated},
+        dropped=asdict(dropped),
         proposal_seconds=round(seconds, 4),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from random import Random
 
 from nas.errors import NasError
@@ -60,7 +60,7 @@ class Proposer:
             attempt = Dropped()
             stream = patient(sampler.propose(history, seed), attempt, patience)
             try:
-                candidate = next(self._screened(self._filtered(stream, seen, attempt)))
+                candidate = next(self._screened(self._filtered(stream, seen, attempt), attempt))
                 return Proposed(candidate, _sum(dropped, attempt), _name(sampler))
             except Exhausted:
                 dropped = _sum(dropped, attempt)
@@ -71,8 +71,8 @@ class Proposer:
         rest = self._filtered((Proposal(record) for record in records), seen, dropped)
         return next((Proposed(candidate, dropped, "enumeration") for candidate in rest), None)
 
-    def _screened(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
-        return screened(candidates, self.screen) if self.screen else candidates
+    def _screened(self, candidates: Iterator[Candidate], dropped: Dropped) -> Iterator[Candidate]:
+        return screened(candidates, self.screen, dropped) if self.screen else candidates
 
     def _filtered(self, proposals: Iterator[Proposal], seen: Set[str], dropped: Dropped) -> Iterator[Candidate]:
         return unseen(within(valid(proposals, self.space, dropped), self.budget, dropped), seen, dropped)
@@ -109,7 +109,7 @@ def require_feasible(space: Space, budget: Budget) -> None:
 
 
 def _sum(a: Dropped, b: Dropped) -> Dropped:
-    return Dropped(a.invalid + b.invalid, a.over_budget + b.over_budget, a.repeated + b.repeated)
+    return Dropped(*(one + other for one, other in zip(astuple(a), astuple(b), strict=True)))
 
 
 def _name(sampler: Sampler) -> str:

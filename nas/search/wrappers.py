@@ -52,11 +52,12 @@ class Dropped:
     invalid: int = 0
     over_budget: int = 0
     repeated: int = 0
+    unscored: int = 0  # a screen's score was no number
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.invalid + self.over_budget + self.repeated
+        return self.invalid + self.over_budget + self.repeated + self.unscored
 
 
 class Exhausted(NasError):
@@ -94,10 +95,21 @@ def unseen(candidates: Iterator[Candidate], seen: Container[str], dropped: Dropp
             dropped.repeated += 1
 
 
-def screened(candidates: Iterator[Candidate], screen: Screen) -> Iterator[Candidate]:
-    """The best by a score of `screen.factor` candidates at a time (of fewer, where there are no more)."""
+def screened(candidates: Iterator[Candidate], screen: Screen, dropped: Dropped) -> Iterator[Candidate]:
+    """The best by a score of `screen.factor` candidates at a time (of fewer, where there are no more).
+
+    Candidates whose score is no number are dropped; raises the score's NasError where that are all.
+    """
     while some := list(_up_to(candidates, screen.factor)):
-        yield max(some, key=lambda candidate: screen.score(candidate.genotype))
+        scored: list[tuple[float, Candidate]] = []
+        for candidate in some:
+            try:
+                scored.append((screen.score(candidate.genotype), candidate))
+            except NasError as error:
+                dropped.unscored += 1
+                if dropped.unscored == len(some):
+                    raise error
+        yield max(scored, key=lambda pair: pair[0])[1]
 
 
 def _up_to(candidates: Iterator[Candidate], count: int) -> Iterator[Candidate]:

@@ -68,21 +68,21 @@ def test_a_screen_keeps_the_best_of_so_many(tiny):
         return sum(stage.depth for stage in genotype.stages)
 
     everything = [depth(one.genotype) for one in candidates(tiny)]
-    kept = [depth(one.genotype) for one in screened(candidates(tiny), Screen(depth, 8))]
+    kept = [depth(one.genotype) for one in screened(candidates(tiny), Screen(depth, 8), Dropped())]
     assert kept == [max(everything[first : first + 8]) for first in range(0, 72, 8)]
 
 
 def test_a_screen_takes_what_is_left(tiny):
-    kept = list(screened(candidates(tiny, 10), Screen(lambda genotype: 0.0, 8)))
+    kept = list(screened(candidates(tiny, 10), Screen(lambda genotype: 0.0, 8), Dropped()))
     assert [one.record for one in kept] == [one.record for one in (list(candidates(tiny, 10))[n] for n in (0, 8))]
 
     def runs_dry(count):
         yield from candidates(tiny, count)
         raise Exhausted("nothing new")
 
-    assert len(list(screened(runs_dry(5), Screen(lambda genotype: 0.0, 8)))) == 1
+    assert len(list(screened(runs_dry(5), Screen(lambda genotype: 0.0, 8), Dropped()))) == 1
     with pytest.raises(Exhausted):
-        next(screened(runs_dry(0), Screen(lambda genotype: 0.0, 8)))
+        next(screened(runs_dry(0), Screen(lambda genotype: 0.0, 8), Dropped()))
 
 
 def test_a_proposer_asks_the_screen_for_what_it_trains_and_for_nothing_else(tiny):
@@ -139,3 +139,22 @@ def test_the_recipe_s_screen(tiny):
         loop.screen_of(wanted("entrop:8"))
     with pytest.raises(NasError, match="'entropy' is no screen; write score:factor"):
         wanted("entropy")
+
+
+def test_what_a_screen_cannot_score_is_dropped_and_counted(tiny):
+    calls, dropped = [], Dropped()
+
+    def sometimes(genotype):
+        calls.append(genotype)
+        if len(calls) % 2:
+            raise NasError("the score 'rare' is nan")
+        return float(len(calls))
+
+    kept = next(screened(candidates(tiny), Screen(sometimes, 4), dropped))
+    assert kept.genotype == calls[3] and dropped.unscored == 2
+
+    def never(genotype):
+        raise NasError("the score 'rare' is nan")
+
+    with pytest.raises(NasError, match="the score 'rare' is nan"):
+        next(screened(candidates(tiny), Screen(never, 4), Dropped()))
