@@ -116,7 +116,7 @@ class Front:
         """Candidates within the budget: half uniform over records, half over each decision, which gives small
         families their share.
         """
-        draws = (self.space.draw(rng) if turn % 2 else self.space.complete({}, rng) for turn in range(4 * count))
+        draws = (self.space.draw(rng) if turn % 2 else self.space.complete({}, rng) for turn in range(2 * count))
         return self._fitting(draws, count)
 
     def _mutated(self, rng: Random, parents: list[Record]) -> list[Candidate]:
