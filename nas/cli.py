@@ -210,7 +210,6 @@ def compare(
 ) -> None:
     """Compare samplers, or spaces at equal cost."""
     more = {"workers": workers, "imports": tuple(imports or ()), "console": console}
-    flags = {"budget": budget, "objectives": objectives, "seed": seed}
     if samplers is None:
         if len(spaces) < 2:
             raise typer.BadParameter("give --samplers to compare samplers on one space, or several spaces")
@@ -227,6 +226,7 @@ def compare(
         raise typer.BadParameter("trains nothing: --data goes with spaces, --table with --engine table")
     from nas import comparing_samplers
 
+    flags = {"budget": budget, "objectives": objectives, "seed": seed}
     comparing_samplers.compare(
         spaces[0], samplers.split(","), engine=engine or "table", given=table, study=study, flags=flags,
         repeats=repeats, trials=trials or 200, stopping=stopping, **more,

@@ -62,7 +62,7 @@ class Table:
     def curve(self, trial: Trial, seed: int) -> list[dict]:
         """The rows of a trial's training: of that seed, or of one of the others that stands for it.
 
-        Raises NasError for a network that the table lacks, or whose training failed.
+        None are those of a failed training. Raises NasError for a network that the table lacks.
         """
         network = self.networks.get(trial.key)
         if network is None or not network.trainings:

@@ -1,7 +1,12 @@
-"""Shared by all tests: GPU tests are skipped, by name, without a GPU; one thread where bits are compared."""
+"""Shared by all tests: GPU tests are skipped, by name, without a GPU; one thread where bits are compared; what a test
+registers or imports is forgotten after it."""
 
 import pytest
 
+from nas import user_blocks
+from nas.blocks.registry import REGISTRIES
+from nas.scores.registry import SCORES
+from nas.search.registry import SAMPLERS
 from tests.commands import folder, nas, videos  # noqa: F401  (fixtures)
 
 
@@ -21,6 +26,17 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_registered():
+    """Blocks, scores, samplers and imported files of a test are its own: names and order of tests do not matter."""
+    known = [registry.specs for registry in REGISTRIES.values()] + [SCORES, SAMPLERS, user_blocks._loaded]
+    before = [dict(one) for one in known]
+    yield
+    for one, was in zip(known, before, strict=True):
+        for name in one.keys() - was.keys():
+            del one[name]
 
 
 def _cuda() -> bool:

@@ -11,7 +11,6 @@ import pytest
 from rich.console import Console
 
 from nas import auditing, run, score_table, session, study
-from nas.data import motion
 from nas.errors import NasError
 from nas.scores import SCORES, evaluate, score
 from nas.sources import Means
@@ -32,11 +31,9 @@ ACCURACIES = (0.2, 0.5, 0.3, 0.6, 0.4, 0.45)  # in place of those of a few secon
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory):
+def searched(tmp_path_factory, videos):
     """A working folder with a study of six trials, and the environment of its search."""
     root = tmp_path_factory.mktemp("searched")
-    settings = motion.MotionSettings(train=30, val=20, size=32)
-    videos = motion.generate(root / "videos", settings, workers=1)
     (root / "tiny.yaml").write_text(TINY)
     (root / "studies" / "small").mkdir(parents=True)
     (root / "studies" / "small" / "study.yaml").write_text(RECIPE.replace("VIDEOS", str(videos)))

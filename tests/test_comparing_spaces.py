@@ -25,12 +25,6 @@ BIG = "input: {frames: 8, size: 48}"
 LARGE = TINY.replace("width: 8, block: &block", "width: !choice [8, 16], block: &block")
 
 
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    settings = motion.MotionSettings(train=20, val=20, size=32)
-    return motion.generate(tmp_path_factory.mktemp("videos"), settings, workers=1)
-
-
 @pytest.fixture
 def folder(tmp_path, videos, monkeypatch):
     """A working folder with two spaces, one of them at a larger clip, and the default recipe."""

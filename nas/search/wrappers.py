@@ -105,10 +105,10 @@ def screened(candidates: Iterator[Candidate], screen: Screen, dropped: Dropped) 
         for candidate in some:
             try:
                 scored.append((screen.score(candidate.genotype), candidate))
-            except NasError as error:
+            except NasError:
                 dropped.unscored += 1
-                if dropped.unscored == len(some):
-                    raise error
+                if candidate is some[-1] and not scored:
+                    raise
         yield max(scored, key=lambda pair: pair[0])[1]
 
 

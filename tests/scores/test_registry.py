@@ -32,14 +32,13 @@ FILE = """
 
 @pytest.fixture
 def own():
-    """Registers functions as the score `own`, until the test ends."""
+    """Registers functions as the score `own`, one after the other."""
 
     def register(function):
         SCORES.pop("own", None)
         return score("own")(function)
 
-    yield register
-    SCORES.pop("own", None)
+    return register
 
 
 @score("of this test")
