@@ -18,11 +18,12 @@ from rich.console import Console
 from nas import audit_card, content, correlation, fidelity, figures_page, files, fronts, run, score_table, session
 from nas import study as studies
 from nas.console import count, say
+from nas.data_settings import ClipSettings
 from nas.errors import NasError
 from nas.plots.proxy_fidelity import proxy_fidelity
 from nas.plots.score_correlations import score_correlations
-from nas.progress import preparation
-from nas.recipe import ClipSettings, TrainSettings
+from nas.preparation import preparation
+from nas.recipe import TrainSettings
 from nas.scores import SCORES, find
 from nas.seeds import seed_for
 from nas.study import Study
@@ -218,9 +219,7 @@ def _train(study: Study, chosen: Sequence[Trial], device: str, console: Console)
         raise NasError(problem, where=str(study.folder), fix="name the former ones as data.path in its study.yaml")
     for trial in left:
         try:
-            run.train_in_full(
-                study, trial, pack, wanted, settings.train, settings.clip, _folder(study, trial), None, device, console
-            )
+            run.train_in_full(study, trial, pack, wanted, settings, _folder(study, trial), None, device, console)
         except Diverged as error:
             say(console, f"trial {trial.number}: {error}; left out")
 

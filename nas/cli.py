@@ -8,8 +8,9 @@ import sys
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
+from nas import data_commands
+from nas.console import console
 from nas.errors import NasError
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+app.add_typer(data_commands.app, name="data")
 
 
 def _import(files: list[str] | None) -> list[str] | None:

@@ -23,7 +23,7 @@ from nas.console import count, say
 from nas.data.pool import settle
 from nas.driving import LOCK, driving
 from nas.errors import NasError
-from nas.progress import preparation
+from nas.preparation import preparation
 from nas.recipe import Recipe
 from nas.run import INTERRUPTED
 from nas.search import registry

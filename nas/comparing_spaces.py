@@ -25,7 +25,7 @@ from nas.console import count, say
 from nas.errors import NasError
 from nas.genotype import Clip
 from nas.plots.error_distribution import error_distribution
-from nas.progress import preparation
+from nas.preparation import preparation
 from nas.recipe import Recipe
 from nas.search.propose import require_feasible
 from nas.search.sampler import Proposal

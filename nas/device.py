@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,9 @@ import numpy as np
 import torch
 
 from nas.errors import NasError
+
+# Of glibc's mallopt: from which size on memory is mapped for itself, how much may lie free, and their largest value.
+MMAP_THRESHOLD, TRIM_THRESHOLD, LARGEST = -3, -1, 2**31 - 1
 
 
 def pick(device: str | torch.device = "auto") -> torch.device:
@@ -58,6 +62,18 @@ def autocast(device: torch.device, precision: str) -> Callable[[], contextlib.Ab
         precision = "bf16" if device.type == "cuda" else "fp32"
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[precision]
     return lambda: torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that it frees for the next step, where the C library is glibc.
+
+    By default glibc hands every block above 32 MB back to the system, which then clears its pages anew: with batches of
+    that size, a third to a half of a training step on a CPU.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(MMAP_THRESHOLD, LARGEST)
+        library.mallopt(TRIM_THRESHOLD, LARGEST)
 
 
 @contextlib.contextmanager

@@ -14,62 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from nas import fronts
-from nas.console import count, say
+from nas.console import count, duration, say
 from nas.trial import Trial
 from nas.units import UNITS
 
 ROWS = 8  # of the front, in the live picture
-MUCH_WAITING = 0.1  # share of a trial's time beyond which waiting for data is told
 EARLY = 0.05  # share of a trial's steps before which its pace says nothing
 BETWEEN_PICTURES = 0.25  # seconds
-LINE_EVERY = 5.0  # seconds between two plain lines of one preparation
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words.
-
-    >>> duration(75), duration(7500)
-    ('1 min 15 s', '2 h 5 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-@contextmanager
-def preparation(console: Console):
-    """Yields `progress(done, total, what)` for generating and packing videos."""
-    if not console.is_terminal:
-        yield _plain_preparation(console)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, int] = {}
-
-        def tell(done: int, total: int, what: str) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield tell
-
-
-def _plain_preparation(console: Console):
-    last: dict[str, float] = {}
-    first: dict[str, tuple[float, int]] = {}
-
-    def tell(done: int, total: int, what: str) -> None:
-        now = time.monotonic()
-        began, before = first.setdefault(what, (now, done))
-        if done == total or now - last.get(what, -math.inf) >= LINE_EVERY:
-            last[what] = now
-            left = (now - began) / (done - before) * (total - done) if done > before else 0.0
-            say(console, f"{what}: {done} of {total}{f', about {duration(left)} left' if left >= LINE_EVERY else ''}")
-
-    return tell
 
 
 class SearchReporter:
@@ -146,7 +97,7 @@ class SearchReporter:
             self._place(trial),
             self._describe(trial) if self.live else "",
             f"{dropped} proposals dropped before it" if dropped else "",
-            _slow_data(trial.outcome.get("wait_share") or 0.0),
+            _slow_data(trial),
             self._left(),
         ]
         return "; ".join(part for part in parts if part)
@@ -201,9 +152,10 @@ class _Running:
         return spent * (1 - self.share) / self.share if self.share > EARLY else mean
 
 
-def _slow_data(share: float) -> str:
-    """A word of warning when training waited for its data."""
-    return f"{share:.0%} of the time spent waiting for data" if share > MUCH_WAITING else ""
+def _slow_data(trial: Trial) -> str:
+    """A word of warning when training waited for its data, with the likely cause."""
+    share, cause = trial.outcome.get("wait_share") or 0.0, trial.outcome.get("wait_cause")
+    return f"{share:.0%} of the time spent waiting for data ({cause})" if cause else ""
 
 
 class RetrainReporter:

@@ -34,8 +34,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Train the proxy of a genotype; returns what goes on the trial's record, as plain data.
 
-    `accuracy` is the top-1 fraction on the validation clips after the last epoch that was trained: `on_epoch` ends the
-    training by answering False. Raises what `train.fit` raises: Diverged, OutOfMemory.
+    `accuracy` is the fraction on the validation clips, by the data set's metric, after the last epoch that was
+    trained: `on_epoch` ends the training by answering False. Raises what `train.fit` raises: Diverged, OutOfMemory.
     """
     small, notes = shrunk(genotype, settings, len(pack.classes))
     exact = cost(small)
@@ -56,6 +56,7 @@ def evaluate(
         "seed": seed,
         "seconds": round(result.seconds, 3),
         "wait_share": round(result.wait_share, 5),
+        "wait_cause": result.wait_cause,
         "peak_memory": result.peak_memory,
         "device": result.device,
         "versions": versions(),

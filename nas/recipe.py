@@ -14,44 +14,11 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 
 from nas import strict_yaml
 from nas.blocks.registry import plain
+from nas.data_settings import ClipSettings, DataSettings, Fraction, Share, ViewSettings
 from nas.errors import NasError
-from nas.genotype import Clip, located
+from nas.genotype import located
 from nas.schema import Settings, validate
 from nas.units import Budget, objectives
-
-Fraction = Annotated[float, Field(gt=0, le=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class PackSettings(Settings):
-    """Which frames of each video are decoded and kept, once, for all trials of all studies."""
-
-    # keep one frame of every so many (2 keeps 15 of 30 per second)
-    every: PositiveInt = 2
-    # keep at most so many frames a video, from its middle; 0 keeps all
-    frames: Annotated[int, Field(ge=0)] = 64
-    # short side of the kept frames, in pixels
-    size: PositiveInt = 128
-
-
-class ClipSettings(Settings):
-    """What a network sees of a packed video."""
-
-    # frames of a clip
-    frames: PositiveInt = 8
-    # side of the square crop, in pixels
-    size: PositiveInt = 112
-    # distance between two frames of a clip, counted in packed frames
-    stride: PositiveInt = 1
-    # training crops cover a side between this share of the short side and all of it (scale jitter)
-    scale: Fraction = 0.875
-    # mirror left and right in training: only where direction never matters for the label
-    flip: bool = False
-
-    @property
-    def clip(self) -> Clip:
-        """Its frames and size as a network's input."""
-        return Clip(frames=self.frames, size=self.size)
 
 
 class TrainSettings(Settings):
@@ -69,20 +36,14 @@ class TrainSettings(Settings):
     # L2 penalty on convolution and linear weights; norms and biases have none
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     label_smoothing: Share = 0.0
+    # mixup's alpha: clips and labels are mixed by shares from Beta(alpha, alpha); 0 mixes none
+    mixup: Annotated[float, Field(ge=0)] = 0.0
     # share of the features zeroed at random in front of the classifier
     dropout: Share = 0.0
     # largest norm of the gradient; 0 does not clip
     clip_gradient: Annotated[float, Field(ge=0)] = 0.0
     # auto: bf16 on a GPU, fp32 on a CPU (where bf16 slows depthwise convolutions down)
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
-
-
-class DataSettings(Settings):
-    """Where the videos are and what is kept of them."""
-
-    # motion (the embedded set), a folder, a list; empty: --data or NAS_DATA say it
-    path: str = "motion"
-    pack: PackSettings = PackSettings()
 
 
 class ProxySettings(Settings):
@@ -102,10 +63,11 @@ class ProxySettings(Settings):
 
 
 class RetrainSettings(Settings):
-    """The full training of a chosen genotype, at its own width and depth."""
+    """The full training of a chosen genotype, at its own width and depth, and its test."""
 
     clip: ClipSettings = ClipSettings()
     train: TrainSettings = TrainSettings()
+    test: ViewSettings = ViewSettings()
 
 
 class StoppingSettings(Settings):

@@ -18,16 +18,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from filelock import FileLock, Timeout
 from torch import nn
 
 import nas
-from nas import checkpoint, files, inflate, train
+from nas import checkpoint, files, inflate, testing, train
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
 from nas.errors import NasError
-from nas.recipe import ClipSettings, TrainSettings
+from nas.recipe import RetrainSettings
 from nas.weights import Weights
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ LOCK = ".lock"
 def retrain(
     genotype: genotypes.Genotype,
     pack: Pack,
-    settings: TrainSettings,
-    clip: ClipSettings,
+    settings: RetrainSettings,
     folder: Path,
     *,
     seed: int,
@@ -55,12 +55,13 @@ def retrain(
 ) -> train.Result:
     """Train `genotype` at its full size into `folder`; the same call again resumes it, or finds it finished.
 
-    >>> retrain(genotype, pack, TrainSettings(epochs=30), ClipSettings(), Path("runs/17"), seed=0)  # doctest: +SKIP
+    >>> retrain(genotype, pack, RetrainSettings(), Path("runs/17"), seed=0)  # doctest: +SKIP
     Result(accuracy=0.91, ...)
 
     Writes genotype.yaml, checkpoint.safetensors (each epoch), best.safetensors (weights of the epoch with
-    the highest validation accuracy), weights.safetensors (of the last epoch), curve.csv and metrics.json,
-    which also keeps `facts`: whatever the caller knows of where the genotype is from, as JSON values.
+    the highest validation accuracy), weights.safetensors (of the last epoch), curve.csv, confusion.csv (true classes in
+    rows) and metrics.json, both of the test on several views of each validation video; it also keeps `facts`: what the
+    caller knows of where the genotype is from, as JSON values.
     The network starts from `weights` where they are given (see `nas.inflate`), and as built from the seed elsewhere;
     initial.json then says from which file and with what changes. `on_note` is told in a line when a run starts from
     weights, is resumed or was already finished.
@@ -71,25 +72,26 @@ def retrain(
     note = on_note or (lambda text: None)
     _check_classes(genotype, pack)
     with files.tidied(folder, LOCK), _claimed(folder):
-        run = train.identity(pack, settings, clip, seed)
+        run = train.identity(pack, settings.train, settings.clip, seed)
         curve = _earlier(folder, genotype, run, weights)
         if curve and (folder / "metrics.json").exists():
             note(f"{folder} is finished already: {len(curve)} epochs")
             return _stored(folder / "metrics.json", curve)
         if curve:
-            note(f"{folder} goes on after epoch {len(curve)} of {settings.epochs}")
+            note(f"{folder} goes on after epoch {len(curve)} of {settings.train.epochs}")
         model = _built(genotype, seed)
         if not curve:
             _start(model, folder / INITIAL, weights, note)
         files.write(folder / "genotype.yaml", genotypes.to_yaml(genotype).encode())
         keeper = _Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
         result = train.fit(
-            model, pack, settings, clip, seed=seed, device=device,
+            model, pack, settings.train, settings.clip, seed=seed, device=device,
             on_epoch=keeper.keep, on_step=on_step, checkpoint=folder / "checkpoint.safetensors",
         )  # fmt: skip
         keeper.finish()
         about = _metrics(genotype, pack, run, result, facts or {})
-        _write_json(folder / "metrics.json", {**about, "initial": _initial(folder / INITIAL)})
+        tested = _test(model, pack, settings, device, folder, note)
+        _write_json(folder / "metrics.json", {**about, "test": tested, "initial": _initial(folder / INITIAL)})
         return result
 
 
@@ -236,6 +238,31 @@ def _metrics(genotype: genotypes.Genotype, pack: Pack, run: dict, result: train.
     }
 
 
+def _test(
+    model: nn.Module, pack: Pack, settings: RetrainSettings, device: str, folder: Path, note: Callable[[str], None]
+) -> dict:
+    """What the trained network makes of several views of each validation video, as JSON values; tells it in lines."""
+    how = {"device": device, "precision": settings.train.precision, "multilabel": pack.task.multilabel}
+    test = testing.arrow if settings.test.reverse else testing.test
+    found = test(model, pack.val, settings.clip, settings.test, batch=settings.train.batch, **how)
+    for line in testing.lines(found):
+        note(line)
+    forward = found.forward if isinstance(found, testing.Arrow) else found
+    told = {"views": forward.views, "video": forward.video.to_plain(), "clip": forward.clip.to_plain()}
+    if isinstance(found, testing.Arrow):
+        told["reversed"] = {"video": found.backward.video.to_plain(), "clip": found.backward.clip.to_plain()}
+    if forward.video.confusion is not None:
+        _write_confusion(folder / "confusion.csv", pack.classes, forward.video.confusion)
+    return told
+
+
+def _write_confusion(path: Path, classes: tuple[str, ...], counts: np.ndarray) -> None:
+    text = io.StringIO()
+    rows = ([name, *row] for name, row in zip(classes, counts.tolist(), strict=True))
+    csv.writer(text, lineterminator="\n").writerows([["true class", *classes], *rows])
+    files.write(path, text.getvalue().encode())
+
+
 def _versions() -> dict[str, str]:
     libraries = {name: metadata.version(name) for name in LIBRARIES}
     return {"nas": nas.__version__, "python": platform.python_version(), **libraries}
@@ -249,7 +276,7 @@ def _stored(path: Path, curve: list[dict]) -> train.Result:
     """The result of a finished run, from its metrics and the curve in its checkpoint."""
     try:
         stored = json.loads(path.read_text())
-        names = ("accuracy", "seconds", "wait_share", "peak_memory", "device")
+        names = ("accuracy", "seconds", "wait_share", "wait_cause", "peak_memory", "device")
         return train.Result(curve=curve, **{name: stored[name] for name in names})
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "delete it: the same command writes it again from the checkpoint"

@@ -13,8 +13,9 @@ from nas import content, files, fronts, session, sources, strict_yaml
 from nas import study as studies
 from nas.console import count, say
 from nas.driving import LOCK, driving
-from nas.progress import SearchReporter, front_table, preparation
-from nas.recipe import Recipe, TrainSettings
+from nas.preparation import preparation
+from nas.progress import SearchReporter, front_table
+from nas.recipe import Recipe, RetrainSettings, TrainSettings
 from nas.search import loop, registry
 from nas.search.start import Start, starts
 from nas.seeds import seed_for
@@ -150,26 +151,29 @@ def retrain(
     wanted = study.recipe.model_copy(
         update={"data": study.recipe.data.model_copy(update={"path": data or study.recipe.data.path})}
     )
-    train = settings.train.model_copy(update=_length(settings.train, epochs) if epochs else {})
+    if epochs:
+        length = settings.train.model_copy(update=_length(settings.train, epochs))
+        settings = settings.model_copy(update={"train": length})
     folder = study.folder / "retrained" / str(chosen.number)
     initial = _initial(weights, deflated) if weights else None
     try:
         with preparation(console) as progress:
             pack = session.prepare(wanted, progress)
-        train_in_full(study, chosen, pack, wanted, train, settings.clip, folder, initial, device, console)
+        train_in_full(study, chosen, pack, wanted, settings, folder, initial, device, console)
     except KeyboardInterrupt:
         say(console, "interrupted: finished epochs are kept, and the same command goes on")
         sys.exit(INTERRUPTED)
 
 
 def train_in_full(
-    study, chosen, pack, wanted, train, clip, folder: Path, weights, device: str, console: Console
+    study, chosen, pack, wanted, settings: RetrainSettings, folder: Path, weights, device: str, console: Console
 ) -> None:
     """Train one trial at full size in `folder`, with what is to be seen on screen."""
     from nas.progress import RetrainReporter
     from nas.retrain import retrain as full_training
 
-    genotype = fronts.genotype_of(chosen).model_copy(update={"input": clip.clip, "classes": len(pack.classes)})
+    train = settings.train
+    genotype = fronts.genotype_of(chosen).model_copy(update={"input": settings.clip.clip, "classes": len(pack.classes)})
     facts = {
         "study": study.name,
         "trial": chosen.number,
@@ -181,11 +185,12 @@ def train_in_full(
     reporter = RetrainReporter(console, train.epochs)
     with reporter.shown():
         result = full_training(
-            genotype, pack, train, clip, folder,
+            genotype, pack, settings, folder,
             seed=seed_for(study.recipe.seed, "retraining", chosen.key), weights=weights, device=device,
             on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
         )  # fmt: skip
     _draw_curve(result.curve, folder, session.dataset(wanted), str(genotype.input))
+    _draw_confusion(folder, session.dataset(wanted))
     proxy = "none" if chosen.accuracy is None else f"{chosen.accuracy:.3f}"
     say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
 
@@ -210,6 +215,19 @@ def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> Non
     rows = pd.DataFrame(curve)
     rows.attrs = {"dataset": dataset, "clip": clip}
     learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
+
+
+def _draw_confusion(folder: Path, dataset: str) -> None:
+    """Which classes the test took for which, where each video has one."""
+    import pandas as pd
+
+    from nas.plots.confusion_matrix import confusion_matrix
+
+    if not (folder / "confusion.csv").exists():
+        return
+    counts = pd.read_csv(folder / "confusion.csv", index_col=0)
+    counts.attrs = {"dataset": dataset}
+    confusion_matrix(counts).write_html(folder / "confusion.html", include_plotlyjs=True)
 
 
 def _front_yaml(best: list[Trial]) -> str:

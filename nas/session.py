@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from nas.versions import versions
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
+    from nas.preparation import Preparation
     from nas.search.start import Start
     from nas.sources import Source
 
@@ -147,14 +147,23 @@ def check_source(study: Study, source: Source) -> None:
         )
 
 
-def prepare(wanted: Recipe, progress: Callable[[int, int, str], None]) -> Pack:
-    """The packed videos of a recipe: generated, listed and decoded where that was not done yet."""
+def prepare(wanted: Recipe, preparation: Preparation, *, workers: int | None = None) -> Pack:
+    """The packed videos of a recipe: generated, listed and decoded where that was not done yet.
+
+    `preparation` is told how far that is, and what its user should know of the videos.
+    """
     from nas import data
     from nas.data.pack import pack
+    from nas.data.task import task
 
     cache = data.cache_folder()
-    videos = data.source(wanted.data.path or None, cache=cache, progress=progress)
-    return pack(videos, wanted.data.pack, cache, progress=progress)
+    videos = data.source(wanted.data, cache=cache, progress=preparation)
+    found = task(videos, wanted.data)
+    mirrored = [found.mirrored_by(clip.flip) for clip in (wanted.proxy.clip, wanted.retrain.clip)]
+    for note in dict.fromkeys([*videos.notes, *mirrored]):
+        if note:
+            preparation.note(note)
+    return pack(videos, wanted.data, cache, progress=preparation, workers=workers)
 
 
 def dataset(wanted: Recipe) -> str:

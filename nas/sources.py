@@ -16,6 +16,7 @@ from nas.study import Study
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
+    from nas.preparation import Preparation
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ class Source:
     engine: Callable[[Study], tuple[Engine, str]]
 
 
-def training(wanted: Recipe, means: Means, progress: Callable[[int, int, str], None]) -> Source:
+def training(wanted: Recipe, means: Means, progress: Preparation) -> Source:
     """Trainings on the recipe's videos, which are generated, listed and decoded where that was not done yet."""
     pack = session.prepare(wanted, progress)
-    skipped = f", {len(pack.skipped)} videos skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
+    skipped = f", {count(pack.skipped, 'video')} skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
     told = f"{len(pack.train)} + {len(pack.val)} clips of {len(pack.classes)} classes{skipped}"
-    return Source("train", pack.fingerprint, len(pack.skipped), told, lambda _: trainers(wanted, pack, means))
+    return Source("train", pack.fingerprint, pack.skipped, told, lambda _: trainers(wanted, pack, means))
 
 
 def replayed(wanted: Recipe, space: Space, given: str | None) -> Source:

@@ -16,8 +16,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from nas import content, files, recipe
+from nas.data_settings import DataSettings
 from nas.errors import NasError
-from nas.recipe import Recipe
+from nas.recipe import ProxySettings, Recipe
 from nas.seeds import seed_for
 from nas.space import Space
 from nas.trial import Trial
@@ -79,7 +80,8 @@ class Table:
         if asked["space"] != self.about["space"]:
             problem = f"is of another space than {space.name} (it was made from {self.about['space_name']})"
             raise NasError(problem, where=str(self.path), fix="make one by nas tabulate, or name another by --table")
-        changed = recipe.differences({k: self.about[k] for k in SAME}, {k: asked[k] for k in SAME})
+        was = _renewed(self.about)
+        changed = recipe.differences({k: was[k] for k in SAME}, {k: asked[k] for k in SAME})
         if changed:
             fix = "use the table's settings, or make another table by nas tabulate"
             raise NasError(f"was made with another recipe: {'; '.join(changed)}", where=str(self.path), fix=fix)
@@ -145,7 +147,7 @@ def find(space_name: str, given: str | None = None) -> Path:
 def about(space: Space, wanted: Recipe) -> dict[str, Any]:
     """What decides a table's accuracies, as plain data."""
     told = recipe.to_plain(wanted)
-    data = {"path": Path(told["data"]["path"]).name, "pack": told["data"]["pack"]}
+    data = {"path": Path(told["data"]["path"]).name, "pack": told["data"]["pack"], "motion": told["data"]["motion"]}
     return {
         "space": space.fingerprint,
         "space_name": f"space/{Path(space.name).stem}.yaml",
@@ -153,6 +155,13 @@ def about(space: Space, wanted: Recipe) -> dict[str, Any]:
         "data": data,
         "seed": wanted.seed,
     }
+
+
+def _renewed(about: dict[str, Any]) -> dict[str, Any]:
+    """What was written of a table earlier, with the settings that were added since at their defaults."""
+    told = recipe.to_plain(DataSettings.model_validate(about["data"]))
+    proxy = recipe.to_plain(ProxySettings.model_validate(about["proxy"]))
+    return {**about, "proxy": proxy, "data": {name: told[name] for name in ("path", "pack", "motion")}}
 
 
 def _row(one: Network, names: Iterable[str]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from nas.engines.engine import Job
 from nas.errors import NasError
 from nas.genotype import Genotype, to_yaml
 from nas.network import key
-from nas.progress import preparation
+from nas.preparation import preparation
 from nas.recipe import ProxySettings, Recipe
 from nas.run import INTERRUPTED
 from nas.scale import scale

@@ -27,9 +27,12 @@ class Tally:
         self.count, self.steps, self.sums, self.waiting = 0, 0, [0.0, 0.0, 0.0], []
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor, *, top5: bool = False) -> None:
-        """Count a batch: `loss` its mean loss (), `logits` (b, classes), `labels` (b,)."""
-        hits = (logits.argmax(1) == labels).sum()
-        hits5 = (logits.topk(5).indices == labels[:, None]).sum() if top5 else torch.zeros_like(hits)
+        """Count a batch: `loss` its mean loss (), `logits` (b, classes), `labels` (b,) or shares (b, classes).
+
+        Where labels are shares, a hit is a class that no other has a larger share than.
+        """
+        hits = _hits(logits, labels, 1)
+        hits5 = _hits(logits, labels, 5) if top5 else torch.zeros_like(hits)
         figures = torch.stack([loss.detach().double() * len(labels), hits.double(), hits5.double()])
         self.waiting.append(figures)
         self.count += len(labels)
@@ -52,11 +55,20 @@ class Tally:
         return [total / max(self.count, 1) for total in self.sums]
 
 
+def _hits(logits: Tensor, labels: Tensor, best: int) -> Tensor:
+    """For how many one of the `best` classes is right, ()."""
+    picks = logits.argmax(1, keepdim=True) if best == 1 else logits.topk(best).indices
+    if labels.ndim == 1:
+        return (picks == labels[:, None]).any(1).sum()
+    largest = labels.amax(1, keepdim=True)
+    return ((labels.gather(1, picks) == largest) & (largest > 0)).any(1).sum()
+
+
 class Waiting:
-    """The seconds spent waiting for the next batch."""
+    """The seconds spent waiting for the next batch; `cropping` of them went into its pixels, the rest into reading."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds, self.cropping = 0.0, 0.0
 
     def iterate(self, batches: Iterable) -> Iterator:
         """The batches, with the time of each `next` added to `seconds`."""
@@ -68,3 +80,13 @@ class Waiting:
             if batch is None:
                 return
             yield batch
+
+    def add(self, other: Waiting) -> None:
+        """Count another one's time too."""
+        self.seconds, self.cropping = self.seconds + other.seconds, self.cropping + other.cropping
+
+    def cause(self) -> str:
+        """What took most of it, and what would help."""
+        if self.cropping > self.seconds / 2:
+            return "cropping and resizing on this device: pack at the size of the clips, or train a larger network"
+        return "reading the pack: keep raw frames (jpeg: 0) on a faster disk (NAS_CACHE), or free some cores"

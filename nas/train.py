@@ -8,7 +8,6 @@ far as its kernels repeat themselves). Figures stay on the device until `Tally` 
 from __future__ import annotations
 
 import gc
-import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -18,19 +17,22 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from nas import checkpoint as checkpoints
 from nas import device as devices
+from nas.data import mixup
+from nas.data_settings import ClipSettings
 from nas.errors import NasError
-from nas.recipe import ClipSettings, TrainSettings
-from nas.tally import Diverged, Tally, Waiting
-
-__all__ = ["Diverged", "OutOfMemory", "Result", "evaluate", "fit", "identity", "rate", "renewed", "sgd"]
+from nas.loss import loss
+from nas.metrics import Meter, headline
+from nas.optimiser import rate, sgd
+from nas.recipe import TrainSettings
+from nas.tally import Tally, Waiting
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack, Split
 
+MUCH_WAITING = 0.05  # share of the time beyond which waiting for data has a cause that is told
 CHECK_EVERY = 20  # steps between looks at the loss on a GPU: each look waits for the device
 
 
@@ -42,15 +44,17 @@ class OutOfMemory(NasError):
 class Result:
     """A finished training.
 
-    `accuracy` is the top-1 fraction of the last epoch, not of the best one (choosing an epoch by its
-    validation accuracy flatters it). `seconds` covers training and validation of all epochs, `wait_share`
-    is the part of them spent waiting for data, `peak_memory` is in bytes.
+    `accuracy` is the fraction of the last epoch, not of the best one (choosing an epoch by its validation accuracy
+    flatters it): top-1, or what the data set's metric is. `seconds` covers training and validation of all epochs,
+    `wait_share` is the part of them spent waiting for data, and `wait_cause` says what kept it, where that is much;
+    `peak_memory` is in bytes.
     """
 
     accuracy: float
     curve: list[dict]
     seconds: float
     wait_share: float
+    wait_cause: str
     peak_memory: int
     device: str
 
@@ -73,8 +77,8 @@ def fit(
     0.87
 
     Rows of the curve: epoch (from 1), lr (of the epoch's last step), train_loss and train_error (over the
-    augmented clips, while the weights move), val_loss, val_accuracy, val_top5 (from 5 classes on), seconds
-    and wait (seconds of them spent waiting for data). `on_epoch` gets each row, before the epoch's
+    augmented clips, while the weights move), val_loss, val_accuracy (by the metric of the data set), val_top5 (from 5
+    classes on), seconds and wait (seconds of them spent waiting for data). `on_epoch` gets each row, before the epoch's
     checkpoint is written, and ends the training there by answering False; `on_step` gets (steps done, steps
     in all). With a `checkpoint` path, the run is saved there after each epoch and goes on from there when the
     file exists.
@@ -110,54 +114,32 @@ def evaluate(
     waiting: Waiting | None = None,
     where: str = "the validation",
 ) -> dict[str, float]:
-    """Loss, top-1 and (from 5 classes on) top-5 of `model`, which is on `device`, over one view of each clip.
+    """Loss, accuracy and (from 5 classes on) top-5 of `model`, which is on `device`, over one view of each video.
+
+    The accuracy is top-1, or what the metric of the split's task is.
 
     >>> evaluate(model, pack.val, ClipSettings(), batch=32)  # doctest: +SKIP
     {'val_loss': 0.41, 'val_accuracy': 0.87, 'val_top5': 0.99}
     """
-    place = devices.pick(device)
+    place, several = devices.pick(device), split.task.multilabel
     autocast, waiting = devices.autocast(place, precision), waiting or Waiting()
-    tally, top5, was_training = Tally(where, every=_check_every(place)), False, model.training
+    tally, meter, was_training = Tally(where, every=_check_every(place)), Meter(where), model.training
+    top5 = len(split.task.classes) >= 5
     model.eval()
-    with closing(split.batches(clip, batch=batch, seed=0, epoch=0, train=False, device=place)) as batches:
+    batches = split.batches(clip, batch=batch, seed=0, epoch=0, train=False, device=place, waiting=waiting)
+    with closing(batches):
         for clips, labels in waiting.iterate(batches):
             with autocast():
                 logits = model(clips)
-                loss = F.cross_entropy(logits, labels)
-            top5 = logits.shape[1] >= 5
-            tally.add(loss, logits, labels, top5=top5)
+                lost = loss(logits, labels, several=several)
+            tally.add(lost, logits, labels, top5=top5)
+            if split.task.metric != "top1":
+                meter.add(logits.float().cpu(), labels.cpu())
     model.train(was_training)
-    loss, accuracy, accuracy5 = tally.means()
-    return {"val_loss": loss, "val_accuracy": accuracy} | ({"val_top5": accuracy5} if top5 else {})
-
-
-def rate(step: int, *, total: int, warmup: float) -> float:
-    """The share of the peak learning rate at a step, counted from 0: linear warm-up, then half a cosine.
-
-    >>> [round(rate(step, total=10, warmup=2), 3) for step in (0, 1, 2, 6, 9)]
-    [0.333, 0.667, 1.0, 0.5, 0.038]
-    """
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    if step >= total:  # asked once, after the last step
-        return 0.0
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
-
-
-def sgd(model: nn.Module, settings: TrainSettings) -> torch.optim.SGD:
-    """SGD with momentum (not Nesterov's, as in the CSN paper); norms and biases are not decayed.
-
-    One fused kernel updates all tensors: 36 microseconds a step on a CPU for 10 tensors, 95 in a loop.
-    """
-    decayed, free = [], []
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            (decayed if parameter.ndim > 1 else free).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay, "initial_lr": settings.lr},
-        {"params": free, "weight_decay": 0.0, "initial_lr": settings.lr},
-    ]
-    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=True)
+    lost, accuracy, accuracy5 = tally.means()
+    if split.task.metric != "top1":
+        accuracy = headline(meter.measures(), split.task.metric, several)
+    return {"val_loss": lost, "val_accuracy": accuracy} | ({"val_top5": accuracy5} if top5 else {})
 
 
 class _Training:
@@ -175,7 +157,7 @@ class _Training:
         checkpoint: Path | None,
     ):
         self.pack, self.settings, self.clip, self.seed = pack, settings, clip, seed
-        self.device, self.checkpoint = device, checkpoint
+        self.device, self.checkpoint, self.waiting = device, checkpoint, Waiting()
         self.model = model.to(device=device, memory_format=torch.channels_last_3d)
         for layer in (m for m in model.modules() if isinstance(m, nn.Dropout)):
             layer.p = settings.dropout
@@ -191,6 +173,8 @@ class _Training:
     def run(self, on_epoch: Callable, on_step: Callable) -> Result:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
+        else:
+            devices.keep_freed_memory()
         with devices.tuned_kernels(self.device):
             for epoch in range(len(self.curve) + 1, self.settings.epochs + 1):
                 with devices.seeded(self.seed, epoch, self.device):
@@ -215,6 +199,7 @@ class _Training:
             where=f"the validation after epoch {epoch}",
         )
         times = {"seconds": time.perf_counter() - start, "wait": waiting.seconds}
+        self.waiting.add(waiting)
         return {"epoch": epoch, **trained, **tested, **times}
 
     def _pass(self, epoch: int, waiting: Waiting, on_step: Callable) -> dict:
@@ -223,23 +208,37 @@ class _Training:
         tally = Tally(f"epoch {epoch}", every=_check_every(self.device))
         first, lr = (epoch - 1) * self.steps + 1, 0.0
         batches = self.pack.train.batches(
-            self.clip, batch=self.settings.batch, seed=self.seed, epoch=epoch, train=True, device=self.device
+            self.clip,
+            batch=self.settings.batch,
+            seed=self.seed,
+            epoch=epoch,
+            train=True,
+            device=self.device,
+            waiting=waiting,
         )
         with closing(batches):
             for done, (clips, labels) in enumerate(waiting.iterate(batches), first):
                 lr = self.optimizer.param_groups[0]["lr"]
-                tally.add(*self._step(clips, labels), labels)
+                seen = self._mixed(clips, labels, epoch, done)
+                tally.add(*self._step(*seen), seen[1])
                 on_step(done, self.total)
-        loss, accuracy, _ = tally.means()
+        lost, accuracy, _ = tally.means()
         assert tally.steps == self.steps, "the split's steps and batches disagree"  # the schedule counts steps
-        return {"lr": lr, "train_loss": loss, "train_error": 1 - accuracy}
+        return {"lr": lr, "train_loss": lost, "train_error": 1 - accuracy}
+
+    def _mixed(self, clips: Tensor, labels: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        if not self.settings.mixup:
+            return clips, labels
+        shares = mixup.draw(self.settings.mixup, len(clips), seed=self.seed, epoch=epoch, step=step)
+        return mixup.mix(clips, labels, shares, len(self.pack.classes))
 
     def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One step on `clips` (b, 3, t, h, w); the loss () and the logits (b, classes)."""
         with self.autocast():
             logits = self.model(clips)
-            loss = F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
-        self.scaler.scale(loss).backward()
+            several, smoothing = self.pack.task.multilabel, self.settings.label_smoothing
+            lost = loss(logits, labels, several=several, smoothing=smoothing)
+        self.scaler.scale(lost).backward()
         if self.settings.clip_gradient:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
@@ -247,7 +246,7 @@ class _Training:
         self.scaler.update()
         self.optimizer.zero_grad()
         self.schedule.step()
-        return loss, logits
+        return lost, logits
 
     def _rate(self, step: int) -> float:
         return rate(step, total=self.total, warmup=self.settings.warmup * self.steps)
@@ -273,6 +272,7 @@ class _Training:
             curve=self.curve,
             seconds=seconds,
             wait_share=waited / seconds,
+            wait_cause=self.waiting.cause() if waited > MUCH_WAITING * seconds else "",
             peak_memory=devices.peak_memory(self.device),
             device=devices.text(self.device),
         )
@@ -294,8 +294,8 @@ def renewed(run: dict) -> dict:
     >>> renewed({"train": {"epochs": 3}, "clip": {}, "seed": 0})["train"]["dropout"]
     0.0
     """
-    known = {"train": TrainSettings(), "clip": ClipSettings()}
-    return {key: known[key].model_dump(mode="json") | value if key in known else value for key, value in run.items()}
+    known = {"train": TrainSettings, "clip": ClipSettings}
+    return run | {key: model.model_validate(run[key]).model_dump(mode="json") for key, model in known.items()}
 
 
 def _check_every(device: torch.device) -> int:

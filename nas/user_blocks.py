@@ -1,5 +1,5 @@
 """A user's own code: Python files named by `--import`, whose functions register with `@block`, `@operator`,
-`@score` or `@sampler`.
+`@score`, `@sampler` or `@list_format`.
 
 Code runs only where it is asked for: opening a study that used such a file says so, and does not run it.
 """
@@ -47,7 +47,7 @@ def load(path: str | Path) -> None:
         raise NasError(f"{type(error).__name__}: {error}", where=f"{path}:{_line(error, file)}") from error
     if not _registered() - known:
         fix = "write @block('my_kind') or @score('my_score') above a function"
-        raise NasError("registers no block, no score and no sampler", where=str(path), fix=fix)
+        raise NasError("registers no block, score, sampler or list format", where=str(path), fix=fix)
     _loaded[file] = digest
 
 
@@ -73,11 +73,13 @@ def require(used: dict[str, str], where: str, *, same: bool = False) -> None:
 def _registered() -> set[tuple[str, str]]:
     """Everything that a file can add to."""
     from nas.blocks.registry import REGISTRIES
+    from nas.data.formats import FORMATS
     from nas.scores.registry import SCORES
     from nas.search.registry import SAMPLERS
 
     kinds = {(registry, name) for registry, known in REGISTRIES.items() for name in known.specs}
-    return kinds | {("score", name) for name in SCORES} | {("sampler", name) for name in SAMPLERS}
+    others = (("score", SCORES), ("sampler", SAMPLERS), ("format", FORMATS))
+    return kinds | {(family, name) for family, known in others for name in known}
 
 
 def _line(error: BaseException, file: Path) -> int:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.recipe import ClipSettings
+from nas.data import shards
+from nas.data.clips import Split
+from nas.data.journal import Journal
+from nas.data.shards import Store
+from nas.data.task import Task
+from nas.data.videos import Labels
+from nas.data_settings import ClipSettings, ViewSettings
 
 
 @dataclass(frozen=True)
@@ -23,11 +30,31 @@ class FakeSplit:
     def __len__(self) -> int:
         return self.clips
 
+    @property
+    def task(self) -> Task:
+        """Classes by number."""
+        return Task(tuple(map(str, range(self.classes))))
+
+    @property
+    def labels(self) -> Labels:
+        """The class of each clip."""
+        return Labels.single(np.arange(self.clips) % self.classes)
+
+    def views(
+        self, clip: ClipSettings, views: ViewSettings, *, batch: int, device: torch.device, reverse: bool, **_: object
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every view of a clip shows the same."""
+        first = 0
+        for x, y in self.batches(clip, batch=batch, seed=0, epoch=0, train=False, device=device):
+            videos = torch.arange(first, first + len(y)).repeat_interleave(views.clips)
+            first += len(y)
+            yield (x.flip(2) if reverse else x).repeat_interleave(views.clips, 0), videos
+
     def steps(self, batch: int, *, train: bool) -> int:
         return max(1, self.clips // batch) if train else -(-self.clips // batch)
 
     def batches(
-        self, clip: ClipSettings, *, batch: int, seed: int, epoch: int, train: bool, device: torch.device
+        self, clip: ClipSettings, *, batch: int, seed: int, epoch: int, train: bool, device: torch.device, **_: object
     ) -> Iterator[tuple[Tensor, Tensor]]:
         order = np.random.default_rng([seed, epoch])
         picks = order.permutation(self.clips) if train else np.arange(self.clips)
@@ -47,11 +74,26 @@ class FakePack:
 
     train: FakeSplit = FakeSplit(42)
     val: FakeSplit = FakeSplit(30)
-    classes: tuple[str, ...] = tuple("abcdef")
+    task: Task = Task(tuple("abcdef"))
     fingerprint: str = "random clips"
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of the network's outputs."""
+        return self.task.classes
 
-CLIP = ClipSettings(frames=4, size=8)
+
+CLIP = ClipSettings(frames=4, size=8, scale=1.0)
+
+
+def packed(folder: Path, videos: Sequence[np.ndarray], labels: Labels, task: Task, *, jpeg: int = 0) -> Split:
+    """Videos uint8 (t, h, w, 3) as one split of a pack in `folder`, without any file to decode."""
+    with Journal(folder / "journal.jsonl", len(videos)) as journal:
+        for number, video in enumerate(videos):
+            journal.add(number, shards.append(str(folder), video, jpeg))
+        shards.close()
+        table, rows = journal.table()
+    return Split(Store(folder, table), rows, labels, task)
 
 
 def tiny_network(classes: int = 6, seed: int = 0) -> nn.Module:

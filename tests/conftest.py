@@ -5,6 +5,7 @@ import pytest
 
 from nas import user_blocks
 from nas.blocks.registry import REGISTRIES
+from nas.data.formats import FORMATS
 from nas.scores.registry import SCORES
 from nas.search.registry import SAMPLERS
 from tests.commands import folder, nas, videos  # noqa: F401  (fixtures)
@@ -31,7 +32,7 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def nothing_stays_registered():
     """Blocks, scores, samplers and imported files of a test are its own: names and order of tests do not matter."""
-    known = [registry.specs for registry in REGISTRIES.values()] + [SCORES, SAMPLERS, user_blocks._loaded]
+    known = [registry.specs for registry in REGISTRIES.values()] + [SCORES, SAMPLERS, FORMATS, user_blocks._loaded]
     before = [dict(one) for one in known]
     yield
     for one, was in zip(known, before, strict=True):

@@ -18,8 +18,8 @@ from torch import nn
 from nas import checkpoint, files
 from nas.checkpoint import Progress
 from nas.errors import NasError
+from nas.optimiser import sgd
 from nas.recipe import TrainSettings
-from nas.train import sgd
 from tests.clips import tiny_network
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,8 @@ PURE = [
     "nas.facts", "nas.peers", "nas.published", "nas.summary", "nas.field", "nas.field_card",
     "nas.scores", "nas.scores.baselines", "nas.scores.copies", "nas.scores.entropy", "nas.scores.evaluator",
     "nas.scores.gradnorm", "nas.scores.naswot", "nas.scores.registry", "nas.scores.synflow",
-    "nas.driving", "nas.trial", "nas.versions", "nas.engines.engine", "nas.engines.here", "nas.engines.known",
+    "nas.data_settings", "nas.driving", "nas.trial", "nas.versions", "nas.engines.engine", "nas.engines.here",
+    "nas.engines.known",
 ]  # fmt: skip
 HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
 WITH_TORCH = [

@@ -137,7 +137,7 @@ def test_without_a_terminal_a_line_a_beginning_and_an_end(found, clock):
         known[1] = ended(known[1], 0.05, seconds=30.0)
         reporter.ended(known[1], list(known))
         clock[0] += 30
-        known[0] = ended(known[0], 0.1, 0.2, 0.3, 0.4, val_clips=100, wait_share=0.5)
+        known[0] = ended(known[0], 0.1, 0.2, 0.3, 0.4, val_clips=100, wait_share=0.5, wait_cause="a slow disk")
         reporter.ended(known[0], list(known))
         failed = replace(trial(found, 2), state="failed", outcome={"reason": "its worker was killed by SIGKILL"})
         reporter.ended(failed, [*known, failed])  # given up without another start
@@ -148,7 +148,7 @@ def test_without_a_terminal_a_line_a_beginning_and_an_end(found, clock):
         "trial 1 of 3: stopped after 1 epoch of 4 at accuracy 0.050, 30 s; 4 proposals dropped before it; "
         "about 15 s left",
         "trial 0 of 3: accuracy 0.400 ±0.049 in 1 min 0 s, on the front of 1; "
-        "50% of the time spent waiting for data; about 22 s left",
+        "50% of the time spent waiting for data (a slow disk); about 22 s left",
         "trial 2 of 3: failed: its worker was killed by SIGKILL",
     ]
 

@@ -15,6 +15,7 @@ from nas.build import build
 from nas.cli import app
 from nas.cost import cost
 from nas.data import motion
+from nas.data.formats import FORMATS
 from nas.search.registry import BUILT_IN
 from tests.spaces import TINY
 
@@ -67,8 +68,17 @@ def test_every_command_of_the_readme_runs(folder, monkeypatch):
 
 
 def test_the_readme_shows_every_command_and_option():
-    for command in app.registered_commands:
-        assert f"`nas {command.callback.__name__} " in README
+    groups = [("nas", app), *((f"nas {group.name}", group.typer_instance) for group in app.registered_groups)]
+    for name, group in groups:
+        for command in group.registered_commands:
+            assert f"`{name} {command.callback.__name__} " in README, command
+
+
+def test_the_readme_names_every_format_and_recipe():
+    for name in FORMATS:
+        assert f"`{name}`" in README, name
+    for study in Path(__file__).parent.parent.glob("studies/*/study.yaml"):
+        assert study.parent.name in README, study
 
 
 def test_the_readme_s_space_is_one():

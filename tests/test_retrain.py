@@ -17,15 +17,17 @@ from nas import checkpoint, retrain
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
+from nas.data_settings import ViewSettings
 from nas.errors import NasError
-from nas.recipe import TrainSettings
+from nas.recipe import RetrainSettings, TrainSettings
 from nas.weights import Weights, read
 from tests.clips import CLIP, FakePack
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = TrainSettings(epochs=4, batch=8, lr=0.05, warmup=1.0)
 STAGE = {"depth": 1, "width": 8, "block": {"kind": "bottleneck", "conv": {"kind": "depthwise"}}}
-FILES = ["best.safetensors", "checkpoint.safetensors", "curve.csv", "genotype.yaml", "metrics.json"]
+VIEWS = ViewSettings(clips=2)
+FILES = ["best.safetensors", "checkpoint.safetensors", "confusion.csv", "curve.csv", "genotype.yaml", "metrics.json"]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -39,7 +41,8 @@ def network(**more) -> genotypes.Genotype:
 
 def run(folder: Path, settings=SETTINGS, genotype=None, pack=None, seed=3, **more):
     genotype, pack = genotype or network(), pack or FakePack()
-    return retrain.retrain(genotype, pack, settings, CLIP, folder, seed=seed, device="cpu", **more)
+    settings = RetrainSettings(train=settings, clip=CLIP, test=VIEWS)
+    return retrain.retrain(genotype, pack, settings, folder, seed=seed, device="cpu", **more)
 
 
 def untimed(curve):
@@ -69,6 +72,11 @@ def test_the_folder_holds_all_that_a_reader_needs(whole):
     assert metrics["seed"] == 3
     assert metrics["data"] == {"fingerprint": "random clips", "classes": 6, "train": 42, "val": 30}
     assert metrics["versions"]["torch"] == torch.__version__
+    test = metrics["test"]
+    assert test["views"] == "2 clips" and test["video"]["top1"] == test["clip"]["top1"] == result.accuracy
+    assert test["clip"]["count"] == 2 * test["video"]["count"] == 60 and "top1" in test["reversed"]["video"]
+    counts = [list(map(int, row[1:])) for row in list(csv.reader((folder / "confusion.csv").open()))[1:]]
+    assert sum(map(sum, counts)) == 30 and sum(counts[i][i] for i in range(6)) == round(30 * result.accuracy)
     rows = list(csv.DictReader((folder / "curve.csv").open()))
     assert [float(row["train_error"]) for row in rows] == [row["train_error"] for row in result.curve]
     assert [float(row["val_error"]) for row in rows] == [1 - row["val_accuracy"] for row in result.curve]
@@ -100,7 +108,8 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, who
     child.wait()
     notes = []
     resumed = run(folder, on_note=notes.append)
-    assert notes == [f"{folder} goes on after epoch 2 of 4"]
+    assert notes[0] == f"{folder} goes on after epoch 2 of 4"
+    assert notes[1].startswith("video top-1 ") and notes[-1].startswith("frames reversed: ")
     assert untimed(resumed.curve) == untimed(uninterrupted.curve)
     for name in ("weights.safetensors", "best.safetensors"):
         assert (folder / name).read_bytes() == (whole_folder / name).read_bytes()
@@ -183,7 +192,7 @@ def flat_weights(tmp_path: Path) -> Weights:
 def test_a_run_starts_from_weights_and_says_so(tmp_path: Path, flat_weights):
     one, notes = SETTINGS.model_copy(update={"epochs": 1, "lr": 1e-12}), []
     run(tmp_path / "run", one, weights=flat_weights, on_note=notes.append)
-    assert notes == [
+    assert notes[:2] == [
         f"starts from {flat_weights.path}: 23 tensors copied, 2 inflated",
         "starting anew: the classifier (9 classes in the file, 6 here)",
     ]
@@ -223,7 +232,7 @@ def test_a_run_from_weights_resumes_with_them_alone(tmp_path: Path, flat_weights
         run(folder)
     notes = []
     assert untimed(run(folder, weights=moved, on_note=notes.append).curve) == untimed(whole.curve)
-    assert notes == [f"{folder} goes on after epoch 1 of 4"]
+    assert notes[0] == f"{folder} goes on after epoch 1 of 4"
     assert json.loads((folder / "metrics.json").read_text())["initial"]["file"] == "flat.safetensors"
     (folder / "initial.json").write_text("{")
     with pytest.raises(NasError, match=r"initial\.json: cannot be read as the start of a run"):

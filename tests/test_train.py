@@ -13,12 +13,15 @@ from torch import nn
 
 from nas import checkpoint as checkpoints
 from nas import device as devices
-from nas.data.clips import Split
+from nas.data.task import Task
+from nas.data.videos import Labels
 from nas.errors import NasError
+from nas.metrics import measure
+from nas.optimiser import rate, sgd
 from nas.recipe import TrainSettings
-from nas.tally import Tally
-from nas.train import Diverged, OutOfMemory, evaluate, fit, rate, renewed, sgd
-from tests.clips import CLIP, FakePack, FakeSplit, tiny_network
+from nas.tally import Diverged, Tally
+from nas.train import OutOfMemory, evaluate, fit, renewed
+from tests.clips import CLIP, FakePack, FakeSplit, packed, tiny_network
 
 SETTINGS = TrainSettings(epochs=3, batch=8, lr=0.05, warmup=1.0, label_smoothing=0.1, dropout=0.2)
 
@@ -80,16 +83,36 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, precision: st
 
 def test_a_run_on_packed_clips_resumes_bit_for_bit_on_two_threads(tmp_path: Path):
     torch.set_num_threads(2)
-    rng = np.random.default_rng(0)
-    shapes = np.tile([6, 10, 12], (30, 1))
-    store = rng.integers(0, 256, 30 * 6 * 10 * 12 * 3, dtype=np.uint8)
-    split = Split(store, shapes, np.arange(30) % 6)
+    videos = np.random.default_rng(0).integers(0, 256, (30, 6, 10, 12, 3), dtype=np.uint8)
+    split = packed(tmp_path, videos, Labels.single(np.arange(30) % 6), Task(tuple("abcdef")))
     pack, path = FakePack(train=split, val=split), tmp_path / "run.safetensors"
     whole = train(pack=pack)
     with pytest.raises(KeyboardInterrupt):
         train(pack=pack, checkpoint=path, on_step=interrupt_at(5))
     resumed = train(pack=pack, checkpoint=path)
     assert untimed(resumed.curve) == untimed(whole.curve)
+
+
+@pytest.mark.parametrize(("metric", "several"), [("map", True), ("mean_class", False)])
+def test_the_accuracy_is_the_metric_of_the_task(tmp_path: Path, metric: str, several: bool):
+    videos = np.random.default_rng(0).integers(0, 256, (30, 6, 10, 12, 3), dtype=np.uint8)
+    groups = [(i % 6, (i + 1) % 6) if several and i % 3 else (i % 6 if i % 4 else 0,) for i in range(30)]
+    split = packed(tmp_path, videos, Labels.several(groups), Task(tuple("abcdef"), multilabel=several, metric=metric))
+    model = tiny_network()
+    curve = train(SETTINGS, FakePack(train=split, val=split, task=split.task), model=model).curve
+    assert curve[-1]["train_loss"] < curve[0]["train_loss"]
+    model.eval()
+    with torch.inference_mode():
+        seen = [(model(x), y) for x, y in split.batches(CLIP, batch=8, seed=0, epoch=0, train=False, device="cpu")]
+    scores, labels = (torch.cat(parts) for parts in zip(*seen, strict=True))
+    assert curve[-1]["val_accuracy"] == getattr(measure(scores, labels), metric)
+    assert curve[-1]["val_accuracy"] != measure(scores, labels).top1
+
+
+def test_mixup_is_repeatable_and_changes_the_training():
+    settings = SETTINGS.model_copy(update={"mixup": 0.4})
+    one, other = train(settings), train(settings)
+    assert untimed(one.curve) == untimed(other.curve) != untimed(train().curve)
 
 
 def interrupt_at(step: int):

@@ -9,27 +9,29 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from nas.data import lists, motion
-from nas.data.lists import VideoSet
+from nas.data_settings import DataSettings
 from nas.errors import NasError
 
-# The name of the embedded data set.
-EMBEDDED = "motion"
+# The names of the embedded data sets.
+EMBEDDED = ("motion", "motion-appearance")
 
 
-def source(path: str | None, *, cache: Path, progress: Callable[[int, int, str], None] | None = None) -> VideoSet:
-    """The data set that `path` names: "motion", a folder, or for None what the variable NAS_DATA says.
+def source(settings: DataSettings, *, cache: Path, progress: Callable[[int, int, str], None] | None = None):
+    """The `VideoSet` that `settings.path` names: an embedded set, a folder, a list, or where empty what NAS_DATA says.
 
-    Motion is generated into `cache` when it is not there yet; `progress(done, total, what)` is told of it.
-    Raises `NasError` when nothing is named or the folder holds no data set.
+    Embedded sets are generated into `cache` when they are not there yet; `progress(done, total, what)` is told of it.
+    Raises NasError when nothing is named or the folder holds no data set.
     """
-    path = path or os.environ.get("NAS_DATA")
+    from nas.data import formats, motion
+
+    path = settings.path or os.environ.get("NAS_DATA")
     if not path:
         fix = "give --data FOLDER, set data: in the recipe, or the variable NAS_DATA"
         raise NasError("no data set is named", fix=fix)
-    if path == EMBEDDED:
-        return lists.read(motion.generate(cache, progress=progress))
-    return lists.read(path)
+    if path in EMBEDDED:
+        path = motion.generate(cache, settings.motion, kind=path, progress=progress)
+        settings = settings.model_copy(update={"format": "kinetics"})
+    return formats.read(path, settings)
 
 
 def cache_folder() -> Path:

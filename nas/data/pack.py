@@ -1,97 +1,177 @@
-"""A pack: the frames of a data set, decoded once, in two memory-mapped files that every trial reads.
+"""A pack: the frames of a data set, decoded once, in memory-mapped files that every trial of every study reads.
 
-Each video is a run of uint8 frames (t, h, w, 3) whose short side is `settings.size`; its frames lie side by
-side, because scattered cold reads lose most of the gain. A pack's name is a hash of its videos (name, size,
-time of change, label, cut) and settings, so it is never taken for another's; it gets it when it is whole.
+Its name is a hash of the videos (name, size, time of change, labels, cut) and settings, so that it is never taken for
+another's; it gets it when it is whole. Frames of a video lie side by side, because scattered cold reads lose most of
+what a pack gains.
 """
 
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from nas.data import decode, pool
+from nas import locks
+from nas.data import packing
 from nas.data.clips import Split
-from nas.data.lists import Video, VideoSet
+from nas.data.shards import Store, Table
+from nas.data.task import Task, task
+from nas.data.videos import Labels, VideoSet
+from nas.data_settings import DataSettings
 from nas.errors import NasError
-from nas.recipe import PackSettings
 
 # Raised when packs are written differently, so that older ones are not read.
-FORMAT = 1
-# Videos decoded to estimate the disk space that all need.
-PROBES = 5
-# What is kept of a video, in the order of the index.
-SHAPE = ("frames", "height", "width")
+FORMAT = 2
+# Which sizes and times of change the files had when their checksums were last right.
+STAMP = "verified.json"
 
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Pack:
-    """The frames of a data set, ready to be read; `skipped` has path and reason of each broken video."""
+    """The frames of a data set, ready to be read, and what is to be told of them.
+
+    `skipped` is how many videos are missing or broken; `skipped.csv` in its folder has path and reason of each.
+    """
 
     folder: Path
-    classes: tuple[str, ...]
+    task: Task
     train: Split
     val: Split
-    skipped: tuple[tuple[str, str], ...]
-    fingerprint: str
+    skipped: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of the network's outputs."""
+        return self.task.classes
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of the videos and settings."""
+        return self.folder.name
 
     def __reduce__(self):
         """Another process maps the same files: a pickled memory map would be a copy of all frames."""
-        return read, (self.folder,)
+        return read, (self.folder, self.task)
 
 
 def pack(
-    video_set: VideoSet,
-    settings: PackSettings,
+    videos: VideoSet,
+    settings: DataSettings,
     cache: Path,
     *,
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> Pack:
-    """The pack of `video_set` in `cache`, made on the first call by one process a core.
+    """The pack of `videos` in `cache`, made on the first call by one process a core.
 
-    Broken videos are left out and listed in `skipped.csv`. A killed packing is redone; of two processes that
-    ask at once, one packs and the other waits. Raises `NasError` when a class keeps no video to train on,
-    when none is left to validate with, or when the disk is too small.
+    Broken videos are left out and listed in `skipped.csv`. A killed packing goes on where it was; of two processes
+    that ask at once, one packs and the other waits. `progress(done, total, what)` is told of all that takes time.
+    Raises NasError when a class keeps no video to train on, when none is left to validate with, when too many cannot
+    be read, or when the disk is too small.
     """
-    key = fingerprint(video_set, settings)
-    folder = Path(cache) / "packs" / key
+    folder, progress = Path(cache) / "packs" / fingerprint(videos, settings), progress or _silent
+    found = task(videos, settings)
     try:
-        if not _is_whole(folder):
+        if not is_whole(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{folder}.lock"):
-                if not _is_whole(folder):
-                    _make(folder, video_set, settings, progress or (lambda done, total, what: None), workers)
+            with _alone(folder, progress):
+                if not is_whole(folder):
+                    packing.make(folder, videos, settings, progress, workers)
+                    _stamp(folder)
+        made = read(folder, found)
+        if _stale(folder):
+            verify(made, progress)
     except OSError as error:
-        raise NasError(f"the pack cannot be written: {error.strerror}", where=str(folder)) from None
-    return read(folder)
+        fix = "free some space or set NAS_CACHE to another disk: what is decoded is kept, and the same command goes on"
+        raise NasError(f"the pack cannot be written: {error.strerror}", where=str(folder), fix=fix) from None
+    return made
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
+    """Whether the pack in this folder was finished."""
     return (folder / "index.json").is_file()
 
 
-def fingerprint(video_set: VideoSet, settings: PackSettings) -> str:
-    """Sixteen hexadecimal digits that change when a video, a label or a setting does."""
-    root = os.path.commonpath([os.path.dirname(v.path) for v in video_set.train + video_set.val])
-    lines = [
-        [split, os.path.relpath(v.path, root), *_stat(v.path), v.label, v.start, v.end]
-        for split, videos in (("train", video_set.train), ("val", video_set.val))
-        for v in videos
-    ]
-    text = json.dumps([FORMAT, settings.model_dump(), video_set.classes, lines], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def fingerprint(videos: VideoSet, settings: DataSettings) -> str:
+    """Sixteen hexadecimal digits that change when a video, a label or a setting of its frames does."""
+    told = settings.model_dump(mode="json", include={"frames", "frame_rate", "decoder", "pack"})
+    digest = hashlib.sha256(json.dumps([FORMAT, told, videos.classes], sort_keys=True).encode())
+    stat = functools.cache(_stat)  # of a list of events, many are cut out of one file
+    for name, split in (("train", videos.train), ("val", videos.val)):
+        for path, *rest in zip(split.paths, split.start, split.end, strict=True):
+            line = f"{name}|{path.removeprefix(videos.root)}|{stat(path)}|{rest}\n"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+        digest.update(split.labels.offsets.tobytes() + split.labels.ids.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def read(folder: Path, task: Task) -> Pack:
+    """The finished pack in `folder`. Raises NasError when files of it are gone or have another size."""
+    try:
+        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        with np.load(folder / "index.npz") as found:
+            columns = {name: found[name] for name in found.files}
+        for name, size in about["shards"].items():
+            if (folder / name).stat().st_size != size:
+                raise ValueError(f"{name} has {(folder / name).stat().st_size} bytes, not {size}")
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(folder, error) from None
+    labels = {name: Labels(columns.pop(f"{name}_offsets"), columns.pop(f"{name}_ids")) for name in ("train", "val")}
+    store = Store(folder, Table(tuple(about["shards"]), **columns))
+    first = about["train"]
+    train = Split(store, np.arange(first), labels["train"], task)
+    val = Split(store, np.arange(first, len(store)), labels["val"], task)
+    return Pack(folder, task, train, val, about["skipped"])
+
+
+def verify(pack: Pack, progress: Progress | None = None) -> None:
+    """Read every frame again; raises NasError where their checksums are not those of when they were written."""
+    store, total = pack.train.store, len(pack.train.store)
+    for index in range(total):
+        if store.crc(index) != store.table.crc[index]:
+            name = store.table.names[store.table.shard[index]]
+            raise _damaged(pack.folder, f"video {index} in {name} has changed")
+        if progress and (index % 100 == 0 or index == total - 1):
+            progress(index + 1, total, "checking the pack")
+    _stamp(pack.folder)
+
+
+def skipped(pack: Pack) -> list[tuple[str, str]]:
+    """Path and reason of each video that is not in the pack."""
+    with (pack.folder / "skipped.csv").open(newline="", encoding="utf-8") as file:
+        return [tuple(row) for row in list(csv.reader(file))[1:]]
+
+
+def _damaged(folder: Path, problem: object) -> NasError:
+    return NasError(f"this pack is damaged ({problem})", where=str(folder), fix="delete the folder")
+
+
+@contextmanager
+def _alone(folder: Path, progress: Progress) -> Iterator[None]:
+    """Hold the lock of a pack, with a note of who does; where another process has it, tell so and wait."""
+    lock, note = FileLock(f"{folder}.lock"), folder.with_suffix(".holder.json")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress(0, 1, f"waiting for another packing of these videos: {locks.holder(note)}")
+        lock.acquire()
+    with lock, locks.noted(note):
+        yield
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    pass
 
 
 def _stat(path: str) -> tuple[int, int]:
@@ -102,115 +182,17 @@ def _stat(path: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def read(folder: Path) -> Pack:
-    """The finished pack in `folder`. Raises `NasError` when it is damaged."""
+def _files(folder: Path) -> dict[str, list[int]]:
+    return {path.name: list(_stat(str(path))) for path in sorted(folder.glob("*.frames"))}
+
+
+def _stamp(folder: Path) -> None:
+    (folder / STAMP).write_text(json.dumps(_files(folder)), encoding="utf-8")
+
+
+def _stale(folder: Path) -> bool:
+    """Whether files were changed, or copied here, since their checksums were last right."""
     try:
-        index = json.loads((folder / "index.json").read_text())
-        splits = {name: _open(folder / f"{name}.bin", index[name]) for name in ("train", "val")}
-    except (OSError, ValueError, KeyError) as error:
-        raise NasError(f"this pack is damaged ({error})", where=str(folder), fix="delete the folder") from None
-    skipped = tuple((path, reason) for path, reason in index["skipped"])
-    return Pack(folder, tuple(index["classes"]), **splits, skipped=skipped, fingerprint=folder.name)
-
-
-def _open(path: Path, index: dict[str, list[int]]) -> Split:
-    shapes = np.array([index[name] for name in SHAPE], dtype=np.int64).T.reshape(-1, 3)
-    size = int(shapes.prod(axis=1).sum()) * 3
-    if path.stat().st_size != size:
-        raise ValueError(f"{path.name} has {path.stat().st_size} bytes, not {size}")
-    store = np.memmap(path, np.uint8, mode="r") if size else np.zeros(0, np.uint8)
-    return Split(store, shapes, np.array(index["label"], dtype=np.int64))
-
-
-# ---- making one
-
-
-def _make(folder: Path, video_set: VideoSet, settings: PackSettings, progress: Progress, workers: int | None) -> None:
-    videos = video_set.train + video_set.val
-    partial = folder.with_suffix(".partial")
-    for leftover in (partial, folder):
-        shutil.rmtree(leftover, ignore_errors=True)
-    _check_listed(video_set)
-    _check_disk(folder.parent, videos, settings)
-    partial.mkdir()
-    try:
-        frames = _decoded(videos, settings, progress, workers)
-        skipped = [(path, "not there") for path in video_set.missing]
-        train = _store(partial / "train.bin", video_set, video_set.train, frames, skipped)
-        val = _store(partial / "val.bin", video_set, video_set.val, frames, skipped)
-        _check_classes(video_set, train, val, skipped)
-        _write_notes(partial, settings, {"classes": video_set.classes, "train": train, "val": val, "skipped": skipped})
-        os.replace(partial, folder)
-    except BaseException:  # Ctrl-C too: half a pack is of no use, and large
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
-def _check_disk(folder: Path, videos: Sequence[Video], settings: PackSettings) -> None:
-    """Raise `NasError` when a few videos, decoded for their sizes, say that all will not fit."""
-    probes = (decode.attempt(v.path, settings, v.start, v.end) for v in videos[:: -(-len(videos) // PROBES)])
-    sizes = [frames.nbytes for frames in probes if not isinstance(frames, str)]
-    need, free = len(videos) * sum(sizes) / max(1, len(sizes)), shutil.disk_usage(folder).free
-    if need > free:
-        raise NasError(
-            f"{len(videos)} videos need about {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
-            where=str(folder),
-            fix="keep fewer or smaller frames (pack: every, frames, size) or set NAS_CACHE to another disk",
-        )
-
-
-def _decoded(videos: Sequence[Video], settings: PackSettings, progress: Progress, workers: int | None) -> Iterator:
-    """Frames, or the reason why there are none, for each video in order."""
-    progress(0, len(videos), "decoding videos")
-    calls = [(v.path, settings, v.start, v.end) for v in videos]
-    for done, frames in enumerate(pool.spread(decode.attempt, calls, workers=workers), 1):
-        progress(done, len(videos), "decoding videos")
-        yield frames
-
-
-def _store(
-    path: Path,
-    video_set: VideoSet,
-    videos: Sequence[Video],
-    decoded: Iterator,
-    skipped: list[tuple[str, str]],
-) -> dict[str, list[int]]:
-    """Write the frames of `videos` one after the other; returns their part of the index."""
-    index: dict[str, list[int]] = {name: [] for name in (*SHAPE, "label")}
-    number = {name: i for i, name in enumerate(video_set.classes)}
-    with path.open("wb") as file:
-        for video, frames in zip(videos, decoded, strict=False):  # what is left in `decoded` is the next split's
-            if isinstance(frames, str):
-                skipped.append((video.path, frames))
-                continue
-            file.write(frames.data)
-            for name, value in zip(index, (*frames.shape[:3], number[video.label]), strict=True):
-                index[name].append(value)
-        file.flush()
-        os.fsync(file.fileno())
-    return index
-
-
-def _check_listed(video_set: VideoSet) -> None:
-    """The check below, for what is known before anything is decoded."""
-    listed = [{"label": [video_set.classes.index(v.label) for v in some]} for some in (video_set.train, video_set.val)]
-    _check_classes(video_set, *listed, [(path, "not there") for path in video_set.missing])
-
-
-def _check_classes(video_set: VideoSet, train: dict, val: dict, skipped: list[tuple[str, str]]) -> None:
-    absent = [name for i, name in enumerate(video_set.classes) if i not in set(train["label"])]
-    if not absent and val["label"]:
-        return
-    names = ", ".join(repr(name) for name in absent[:5]) + (f" and {len(absent) - 5} more" if absent[5:] else "")
-    problem = f"no readable video to train on for class {names}" if absent else "no readable video to validate with"
-    why = f"{len(skipped)} were skipped, such as {skipped[-1][0]}: {skipped[-1][1]}" if skipped else ""
-    raise NasError(problem, where=video_set.name, fix=why)
-
-
-def _write_notes(folder: Path, settings: PackSettings, index: dict) -> None:
-    with (folder / "skipped.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("path", "reason"), *index["skipped"]])
-    with (folder / "index.json").open("w") as file:
-        json.dump({"format": FORMAT, "settings": settings.model_dump(), **index}, file)
-        file.flush()
-        os.fsync(file.fileno())
+        return json.loads((folder / STAMP).read_text(encoding="utf-8")) != _files(folder)
+    except (OSError, ValueError):
+        return True

@@ -1,6 +1,7 @@
-"""Work spread over processes: one task for each core, results in the order of the items.
+"""Work spread over processes: one task for each core, each with a time limit where one is set.
 
-Workers are spawned, never forked (a forked torch may hang), and end themselves when their parent is killed.
+Workers are spawned, never forked (a forked torch may hang), and end themselves when their parent is killed. A call
+that hangs, or kills its process, loses its own result and nothing else: the process is replaced (pebble's pool).
 """
 
 from __future__ import annotations
@@ -9,22 +10,30 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from nas.errors import NasError
 
-# results that may wait for their turn, a worker: bounds the memory that decoded videos take
+# calls that wait in front of each worker, and results that wait for their turn: bounds the memory that they take
 AHEAD = 8
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A call without a result, and why."""
+
+    reason: str
 
 
 def spread(task: Callable[..., Any], calls: Sequence[tuple], *, workers: int | None = None) -> Iterator[Any]:
     """Yield `task(*call)` for each call, in order, computed by `workers` processes (default: one a core).
 
-    One worker means this process; an error in a task is raised here. `task` must be importable by name.
+    One worker means this process; an error in a task is raised here. `task` must be importable by name. Raises
+    NasError where a process is killed.
 
     >>> list(spread(pow, [(2, 3), (3, 2)], workers=1))
     [8, 9]
@@ -33,17 +42,43 @@ def spread(task: Callable[..., Any], calls: Sequence[tuple], *, workers: int | N
     if workers <= 1:
         yield from (task(*call) for call in calls)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=settle)
+    early: dict[int, Any] = {}
+    following = 0
+    for number, result in attempts(task, calls, workers=workers):
+        if isinstance(result, Lost):
+            problem = "a worker process was killed, most often for want of memory"
+            raise NasError(problem, fix="run it again with fewer workers")
+        early[number] = result
+        while following in early:
+            yield early.pop(following)
+            following += 1
+
+
+def attempts(
+    task: Callable[..., Any], calls: Iterable[tuple], *, workers: int | None = None, timeout: float | None = None
+) -> Iterator[tuple[int, Any]]:
+    """Yield (number of the call, `task(*call)`) as they end, or `Lost` in place of a result.
+
+    A call is lost that takes more than `timeout` seconds, or whose process dies. An error in a task is raised here.
+    Always in processes of their own: nothing else can stop a decoder that hangs.
+    """
+    from pebble import ProcessPool
+
+    workers = workers or cores()
+    waiting = enumerate(calls)
+    pool = ProcessPool(workers, initializer=settle, context=multiprocessing.get_context("spawn"))
     try:
-        yield from _ordered(pool, task, calls, workers * AHEAD)
-    except BrokenProcessPool:
-        raise NasError(
-            "a worker process was killed, most often for want of memory",
-            fix="run it again with fewer workers",
-        ) from None
+        busy: dict[Future, int] = {}
+        while True:
+            for number, call in islice(waiting, workers * AHEAD - len(busy)):
+                busy[pool.schedule(task, args=list(call), timeout=timeout)] = number
+            if not busy:
+                return
+            for ended in wait(busy, return_when=FIRST_COMPLETED).done:
+                yield busy.pop(ended), _result(ended, timeout)
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.stop()
+        pool.join()
 
 
 def cores() -> int:
@@ -51,14 +86,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _ordered(pool: ProcessPoolExecutor, task: Callable, calls: Sequence[tuple], ahead: int) -> Iterator:
-    waiting: deque = deque()
-    for call in calls:
-        waiting.append(pool.submit(task, *call))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _result(ended: Future, timeout: float | None) -> Any:
+    from pebble import ProcessExpired
+
+    try:
+        return ended.result()
+    except ProcessExpired as error:
+        return Lost(f"killed its process (exit status {error.exitcode})")
+    except TimeoutError:
+        if timeout is None:  # the task's own
+            raise
+        return Lost(f"given up after {timeout:g} seconds")
 
 
 def settle() -> None:

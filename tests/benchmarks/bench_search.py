@@ -16,6 +16,7 @@ from rich.console import Console
 
 from nas import content, genotype, proxy, recipe, session, space, study
 from nas.engines.here import Here
+from nas.preparation import preparation
 from nas.progress import SearchReporter
 from nas.search import loop
 from nas.summary import summary
@@ -58,7 +59,8 @@ def stub(described, *, seed, on_epoch, on_step) -> dict:
 def waiting() -> None:
     """Print the share of one trial spent waiting for data."""
     wanted = recipe.load(content.find("motion", "studies"))
-    pack = session.prepare(wanted, lambda done, total, what: None)
+    with preparation(Console(quiet=True)) as progress:
+        pack = session.prepare(wanted, progress)
     for name in ("ir-csn-26", "ip-csn-50"):
         described = genotype.load(content.find(name, "models"))
         outcome = proxy.evaluate(described, pack, wanted.proxy, seed=0)

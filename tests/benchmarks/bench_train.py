@@ -21,8 +21,10 @@ from torch.nn import functional as F
 from nas import device as devices
 from nas import genotype as genotypes
 from nas.build import build
-from nas.recipe import ClipSettings, TrainSettings
-from nas.train import fit, sgd
+from nas.data_settings import ClipSettings
+from nas.optimiser import sgd
+from nas.recipe import TrainSettings
+from nas.train import fit
 
 BATCH, STEPS = 32, 80
 CLIP = ClipSettings(frames=8, size=40)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from nas.data import lists, motion
+from nas.data import formats, motion
+from nas.data_settings import DataSettings
 
 TINY = motion.MotionSettings(train=20, val=10)
 
@@ -14,7 +15,7 @@ def motion_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def motion_set(motion_folder):
-    return lists.read(motion_folder)
+    return formats.read(motion_folder, DataSettings())
 
 
 @pytest.fixture

@@ -5,20 +5,24 @@ import pytest
 
 from nas import data
 from nas.data import motion
+from nas.data_settings import DataSettings
 from nas.errors import NasError
+
+TINY = motion.MotionSettings(train=20, val=10)
 
 
 def test_source_by_name_by_variable_and_by_folder(tmp_path, motion_folder, monkeypatch):
-    monkeypatch.setattr(motion.generate, "__defaults__", (motion.MotionSettings(train=20, val=10),))
-    assert data.source("motion", cache=motion_folder.parent) == data.source(str(motion_folder), cache=tmp_path)
+    named = data.source(DataSettings(motion=TINY), cache=motion_folder.parent)
+    found = data.source(DataSettings(path=str(motion_folder)), cache=tmp_path)
+    assert list(named.train) == list(found.train) and list(named.val) == list(found.val)
     monkeypatch.setenv("NAS_DATA", str(motion_folder))
-    assert len(data.source(None, cache=tmp_path).train) == 20
+    assert len(data.source(DataSettings(path=""), cache=tmp_path).train) == 20
 
 
 def test_no_source_says_the_three_ways_to_name_one(tmp_path, monkeypatch):
     monkeypatch.delenv("NAS_DATA", raising=False)
     with pytest.raises(NasError, match=r"--data.*recipe.*NAS_DATA"):
-        data.source(None, cache=tmp_path)
+        data.source(DataSettings(path=""), cache=tmp_path)
 
 
 def test_the_cache_folder_follows_the_variable(tmp_path, monkeypatch):
@@ -31,5 +35,5 @@ def test_the_cache_folder_follows_the_variable(tmp_path, monkeypatch):
 
 
 def test_a_worker_process_imports_no_torch():
-    code = "import sys, nas.data.decode, nas.data.motion; assert not {'torch', 'av'} & set(sys.modules)"
+    code = "import sys, nas.data.decoding.decode, nas.data.motion; assert not {'torch', 'av'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

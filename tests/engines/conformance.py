@@ -7,7 +7,7 @@ import pytest
 
 from nas.engines.engine import Job
 from nas.errors import NasError
-from nas.train import Diverged
+from nas.tally import Diverged
 
 GENOTYPE = """
 input: {frames: 4, size: 32}

@@ -11,7 +11,7 @@ from nas.recipe import Recipe
 from nas.search import loop
 from nas.search.sampler import Proposal
 from nas.search.simulate import Silent
-from nas.train import Diverged
+from nas.tally import Diverged
 from tests.spaces import TINY
 
 

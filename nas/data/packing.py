@@ -1,0 +1,194 @@
+"""Making a pack: every video decoded once, by one process a core, into a folder that gets its name when it is whole.
+
+A killed packing goes on at the first video that was not finished; a file that hangs or crashes the decoder loses
+itself alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nas.data import pool, shards
+from nas.data.journal import Journal
+from nas.data.videos import VideoSet
+from nas.data_settings import DataSettings
+from nas.errors import NasError
+
+# Videos that are decoded first, spread over the set, to estimate the disk space that all need.
+PROBES = 8
+
+Progress = Callable[[int, int, str], None]
+
+
+def make(folder: Path, videos: VideoSet, settings: DataSettings, progress: Progress, workers: int | None) -> None:
+    """Write the pack of `videos` into `folder`, by way of a folder beside it that a later call goes on with.
+
+    Raises NasError where nothing is left to train on or validate with, too many cannot be read, or the disk is too
+    small, and OSError where it becomes full meanwhile.
+    """
+    check_classes(videos, [videos.train.labels.ids, videos.val.labels.ids], [(one, "") for one in videos.missing])
+    partial = folder.with_suffix(".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    with Journal(partial / "journal.jsonl", len(videos.train) + len(videos.val)) as journal:
+        _sweep(partial, journal)
+        _decode(partial, journal, videos, settings, progress, workers)
+        skipped = [*((path, "not there") for path in videos.missing), *_failed(journal, videos)]
+        _write_skipped(partial / "skipped.csv", skipped)
+        _check_readable(partial, journal, videos, settings)
+        _write_index(partial, journal, videos, settings, skipped)
+    (partial / "journal.jsonl").unlink()
+    _sync(partial)
+    os.replace(partial, folder)
+
+
+def check_classes(videos: VideoSet, there: Sequence[np.ndarray], skipped: Sequence[tuple[str, str]]) -> None:
+    """Raise NasError unless there are videos in both splits, and each class that validates has one to train on.
+
+    `there` are the class numbers of the videos of either split. Classes without any video are no error: lists of large
+    sets outlive many of their videos.
+    """
+    train, val = there
+    alone = np.setdiff1d(val, train)
+    if len(train) and len(val) and not len(alone):
+        return
+    names = ", ".join(repr(videos.classes[i]) for i in alone[:5])
+    more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
+    problem = "no readable video to validate with"
+    if len(alone) or not len(train):
+        problem = f"no readable video to train on{f' for class {names}{more}' if len(train) else ''}"
+    path, reason = skipped[-1] if skipped else ("", "")
+    why = f"{len(skipped)} were skipped, such as {path}: {reason or 'not there'}" if skipped else ""
+    raise NasError(problem, where=videos.name, fix=why)
+
+
+def _sweep(partial: Path, journal: Journal) -> None:
+    """Take away files that nothing in the journal refers to."""
+    for file in partial.glob("*.frames"):
+        if file.name not in journal.names:
+            file.unlink()
+
+
+def _decode(
+    partial: Path, journal: Journal, videos: VideoSet, settings: DataSettings, progress: Progress, workers: int | None
+) -> None:
+    """Decode what the journal lacks, first a few videos that tell how much space the others need."""
+    left, total, before = journal.left(), len(journal.shard), journal.bytes
+    some = left[np.linspace(0, len(left) - 1, min(PROBES, len(left))).astype(int)]
+    order = np.concatenate([some, np.setdiff1d(left, some)])
+    what = "decoding videos"
+    for done, (number, result) in enumerate(_results(partial, order, videos, settings, workers), 1):
+        journal.add(int(number), result.reason if isinstance(result, pool.Lost) else result)
+        if done < len(some) < len(left):
+            progress(done, len(some), "decoding a few, to see how large they are")
+            continue
+        if done == len(some) < len(left):
+            what = _estimate(partial, journal.bytes - before, done, len(left) - done)
+        progress(total - len(left) + done, total, what)
+
+
+def _results(
+    partial: Path, order: np.ndarray, videos: VideoSet, settings: DataSettings, workers: int | None
+) -> Iterator[tuple[int, shards.Run | str | pool.Lost]]:
+    """(number of the video, what became of it), as they end."""
+    if not len(order):
+        return
+    first = len(videos.train)
+
+    def call(number: int) -> tuple:
+        video = videos.train[number] if number < first else videos.val[number - first]
+        return str(partial), settings, video.path, video.start, video.end
+
+    calls = (call(int(number)) for number in order)
+    workers = min(workers or pool.cores(), len(order))
+    for place, result in pool.attempts(shards.keep, calls, workers=workers, timeout=settings.timeout):
+        yield order[place], result
+
+
+def _estimate(partial: Path, written: int, done: int, left: int) -> str:
+    """What is going on, with the space that it will take; raises NasError where that is not free."""
+    need, free = written / done * left, shutil.disk_usage(partial).free
+    if need <= free:
+        return f"decoding videos (about {amount(written + need)}, {amount(free)} are free)"
+    shutil.rmtree(partial, ignore_errors=True)
+    raise NasError(
+        f"{left} videos need about {amount(need)} and {amount(free)} are free",
+        where=str(partial.parent),
+        fix="keep fewer or smaller frames (pack: every, frames, size, jpeg) or set NAS_CACHE to another disk",
+    )
+
+
+def amount(size: float) -> str:
+    """Bytes in words.
+
+    >>> amount(3_210_000_000)
+    '3.2 GB'
+    """
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def _failed(journal: Journal, videos: VideoSet) -> Iterator[tuple[str, str]]:
+    """Path and reason of every video that could not be decoded."""
+    first = len(videos.train)
+    for number, reason in sorted(journal.reasons.items()):
+        video = videos.train[number] if number < first else videos.val[number - first]
+        yield video.path, reason
+
+
+def _check_readable(partial: Path, journal: Journal, videos: VideoSet, settings: DataSettings) -> None:
+    """Raise NasError where too few could be decoded: what was decoded stays, for when the limit is raised."""
+    count, total = len(journal.reasons), len(journal.shard)
+    kept = journal.shard >= 0
+    first = len(videos.train)
+    there = [
+        split.labels.take(np.flatnonzero(some)).ids
+        for split, some in ((videos.train, kept[:first]), (videos.val, kept[first:]))
+    ]
+    check_classes(videos, there, [*((one, "") for one in videos.missing), *_failed(journal, videos)])
+    if count <= settings.unreadable * total:
+        return
+    (reason, often), *_ = Counter(journal.reasons.values()).most_common(1)
+    problem = f"{count} of {total} videos cannot be read ({often} of them: {reason})"
+    fix = f"see {partial / 'skipped.csv'}; data.unreadable sets how many may be"
+    raise NasError(problem, where=videos.name, fix=fix)
+
+
+def _write_skipped(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("path", "reason"), *skipped])
+
+
+def _write_index(
+    partial: Path, journal: Journal, videos: VideoSet, settings: DataSettings, skipped: Sequence[tuple[str, str]]
+) -> None:
+    table, there = journal.table()
+    train = int((there < len(videos.train)).sum())
+    labels = [videos.train.labels.take(there[:train]), videos.val.labels.take(there[train:] - len(videos.train))]
+    columns = {name: getattr(table, name) for name in ("shard", "at", "shapes", "crc", "first", "sizes")}
+    for name, some in zip(("train", "val"), labels, strict=True):
+        columns |= {f"{name}_offsets": some.offsets, f"{name}_ids": some.ids}
+    np.savez(partial / "index.npz", **columns)
+    about = {
+        "name": videos.name,
+        "format": videos.format,
+        "settings": settings.pack.model_dump(mode="json"),
+        "classes": videos.classes,
+        "shards": {name: (partial / name).stat().st_size for name in table.names},
+        "train": train,
+        "skipped": len(skipped),
+    }
+    (partial / "index.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _sync(folder: Path) -> None:
+    """What was written survives a power cut, not only a crash of this process."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
