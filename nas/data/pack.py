@@ -8,7 +8,6 @@ what a pack gains.
 from __future__ import annotations
 
 import csv
-import functools
 import hashlib
 import json
 import os
@@ -107,12 +106,13 @@ def fingerprint(videos: VideoSet, settings: DataSettings) -> str:
     """Sixteen hexadecimal digits that change when a video, a label or a setting of its frames does."""
     told = settings.model_dump(mode="json", include={"frames", "frame_rate", "decoder", "pack"})
     digest = hashlib.sha256(json.dumps([FORMAT, told, videos.classes], sort_keys=True).encode())
-    stat = functools.cache(_stat)  # of a list of events, many are cut out of one file
-    for name, split in (("train", videos.train), ("val", videos.val)):
-        for path, *rest in zip(split.paths, split.start, split.end, strict=True):
-            line = f"{name}|{path.removeprefix(videos.root)}|{stat(path)}|{rest}\n"
-            digest.update(line.encode("utf-8", "surrogateescape"))
-        digest.update(split.labels.offsets.tobytes() + split.labels.ids.tobytes())
+    for split in (videos.train, videos.val):
+        paths = split.paths.tolist()
+        text = "\n".join([path.removeprefix(videos.root) for path in paths])
+        digest.update(text.encode("utf-8", "surrogateescape"))
+        stats = [_stat(path) for path in dict.fromkeys(paths)]  # of a list of events, many are cut out of one file
+        for column in (np.array(stats), split.start, split.end, split.labels.offsets, split.labels.ids):
+            digest.update(column.tobytes() + b"|")
     return digest.hexdigest()[:16]
 
 
