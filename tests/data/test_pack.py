@@ -18,6 +18,7 @@ from nas.data.decoding import decode
 from nas.data.pack import fingerprint, pack
 from nas.data_settings import DataSettings, PackSettings
 from nas.errors import NasError
+from tests.data import hanging
 
 SETTINGS = DataSettings(pack=PackSettings(every=2, frames=6, size=24), timeout=20)
 
@@ -220,25 +221,13 @@ def test_a_cache_that_cannot_be_written(folder, tmp_path):
         pack(read(folder), SETTINGS, tmp_path / "file", workers=1)
 
 
-def _keep(folder, settings, path, start, end):
-    """As `shards.keep`, for a decoder that hangs on one file and crashes on another."""
-    if path.endswith("a/1.mp4"):
-        time.sleep(600)
-    if path.endswith("b/1.mp4") and "train" in path:
-        os._exit(7)
-    return KEEP(folder, settings, path, start, end)
-
-
-KEEP = shards.keep
-
-
 def test_files_that_hang_or_crash_the_decoder_lose_themselves_alone(folder, tmp_path, monkeypatch):
     (folder / "val/a/1.mp4").rename(folder / "val/a/2.mp4")
-    monkeypatch.setattr(shards, "keep", _keep)
-    made = pack(read(folder), SETTINGS.model_copy(update={"timeout": 3.0}), tmp_path, workers=2)
+    monkeypatch.setattr(shards, "keep", hanging.keep)
+    made = pack(read(folder), SETTINGS.model_copy(update={"timeout": 8.0}), tmp_path, workers=2)
     reasons = {os.path.relpath(path, folder): reason for path, reason in packs.skipped(made)}
     assert reasons == {
-        "train/a/1.mp4": "given up after 3 seconds",
+        "train/a/1.mp4": "given up after 8 seconds",
         "train/b/1.mp4": "killed its process (exit status 7)",
     }
     assert len(made.train) == 2 and len(made.val) == 2

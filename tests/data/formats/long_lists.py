@@ -7,7 +7,6 @@ what was found, as JSON.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -78,6 +77,12 @@ def multilabel(folder: Path) -> None:
 WRITERS = {"paths": paths, "single": single, "kinetics": kinetics, "multilabel": multilabel}
 
 
+def peak_memory() -> int:
+    """Bytes that this process held at most; getrusage would tell those of the process that started it, if more."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
 def main() -> None:
     from nas.data import formats
 
@@ -85,7 +90,7 @@ def main() -> None:
     begin = time.perf_counter()
     found = formats.read(folder / "all.csv" if (folder / "all.csv").exists() else folder)
     seconds = time.perf_counter() - begin
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = peak_memory()
     told = {"format": found.format, "train": len(found.train), "val": len(found.val), "missing": len(found.missing)}
     print(json.dumps(told | {"classes": len(found.classes), "seconds": seconds, "memory": memory}))
 
