@@ -13,6 +13,8 @@ from nas.errors import NasError
 from nas.genotype import Clip
 from nas.schema import Settings
 
+# What the accuracy of a study may be, in words.
+METRICS = {"top1": "top-1 accuracy", "mean_class": "mean per-class accuracy", "map": "mean average precision"}
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -23,8 +25,8 @@ def _up_to_all(value: Any) -> Any:
 
 
 def _word(value: Any) -> Any:
-    """YAML's true and false, which are how on and off are read."""
-    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+    """true stands for always, false for never."""
+    return {True: "always", False: "never"}[value] if isinstance(value, bool) else value
 
 
 class PackSettings(Settings):
@@ -73,7 +75,7 @@ class ClipSettings(Settings):
     centre: Fraction = 1.0
     # mirror half of the training clips; auto: unless class names tell left from right; swap: with the label of the
     # mirrored action
-    flip: Annotated[Literal["auto", "on", "off", "swap"], BeforeValidator(_word)] = "auto"
+    flip: Annotated[Literal["auto", "always", "never", "swap"], BeforeValidator(_word)] = "auto"
     colour: ColourSettings = ColourSettings()
 
     @model_validator(mode="after")
@@ -135,6 +137,8 @@ class DataSettings(Settings):
     path: str = "motion"
     # how they are listed, a name that `nas data check` prints; auto: recognised
     format: str = "auto"
+    # the folder below which the listed videos lie; empty: that of the list
+    videos: str = ""
     # folders of frames: how their files are called, such as img_{:05d}.jpg or flow_x_*.jpg; empty: every picture
     frames: str = ""
     # folders of frames: frames per second

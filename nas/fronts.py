@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas import content, genotype, pareto, peers
 from nas.console import count
 from nas.cost import cost
+from nas.data_settings import METRICS
 from nas.errors import NasError
 from nas.genotype import Clip, Genotype
 from nas.pareto import Objective
@@ -116,6 +117,7 @@ def facts(study: Study, trials: list[Trial]) -> dict[str, Any]:
         "budget": recipe.budget or "none",
         "objectives": list(recipe.objectives),
         "val_clips": clips,
+        "metric": METRICS[study.attributes.get("metric", "top1")],
         "versions": study.attributes.get("versions", {}),
         "dropped": {
             reason: sum(trial.dropped.get(reason, 0) for trial in trials)

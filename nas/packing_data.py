@@ -49,5 +49,6 @@ def _tell(made, console: Console) -> None:
     videos = f"{count(len(made.train), 'video')} to train on, {len(made.val):,} to validate with"
     say(console, f"{videos}, {count(len(made.classes), 'class')}, {amount(held)}")
     if made.skipped:
-        say(console, f"{count(made.skipped, 'video')} missing or unreadable: see {made.folder / 'skipped.csv'}")
+        told = f"{count(made.skipped, 'video')} missing or unreadable: see {made.folder / 'skipped.csv'}"
+        say(console, f"{told}; delete the pack to try them again")
     say(console, f"pack: {made.folder}")

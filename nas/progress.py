@@ -15,6 +15,7 @@ from rich.text import Text
 
 from nas import fronts
 from nas.console import count, duration, say
+from nas.data_settings import METRICS
 from nas.trial import Trial
 from nas.units import UNITS
 
@@ -161,8 +162,9 @@ def _slow_data(trial: Trial) -> str:
 class RetrainReporter:
     """Shows one full training: a bar in a terminal, a line an epoch anywhere."""
 
-    def __init__(self, console: Console, epochs: int):
+    def __init__(self, console: Console, epochs: int, metric: str = METRICS["top1"]):
         self.console, self.epochs, self.began, self.first = console, epochs, time.monotonic(), 0
+        self.metric = metric
         self.bar: Progress | None = None
 
     @contextmanager
@@ -192,9 +194,12 @@ class RetrainReporter:
         self.first = self.first or row["epoch"]
         passed = row["epoch"] - self.first + 1
         left = (time.monotonic() - self.began) / passed * (self.epochs - row["epoch"])
+        tested = f"validation error {1 - row['val_accuracy']:.3f}"
+        if self.metric != METRICS["top1"]:
+            tested = f"validation {self.metric} {row['val_accuracy']:.3f}"
         self.note(
-            f"epoch {row['epoch']} of {self.epochs}: training error {row['train_error']:.3f}, "
-            f"validation error {1 - row['val_accuracy']:.3f}, about {duration(left)} left"
+            f"epoch {row['epoch']} of {self.epochs}: training error {row['train_error']:.3f}, {tested}, "
+            f"about {duration(left)} left"
         )
 
     def note(self, text: str) -> None:

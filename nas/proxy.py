@@ -35,7 +35,8 @@ def evaluate(
     """Train the proxy of a genotype; returns what goes on the trial's record, as plain data.
 
     `accuracy` is the fraction on the validation clips, by the data set's metric, after the last epoch that was
-    trained: `on_epoch` ends the training by answering False. Raises what `train.fit` raises: Diverged, OutOfMemory.
+    trained (`val_clips` is of how many it is a share, 0 where it is none): `on_epoch` ends the training by answering
+    False. Raises what `train.fit` raises: Diverged, OutOfMemory.
     """
     small, notes = shrunk(genotype, settings, len(pack.classes))
     exact = cost(small)
@@ -52,7 +53,8 @@ def evaluate(
     )
     return {
         "accuracy": result.accuracy,
-        "val_clips": len(pack.val),
+        "metric": pack.task.metric,
+        "val_clips": len(pack.val) if pack.task.metric == "top1" else 0,
         "seed": seed,
         "seconds": round(result.seconds, 3),
         "wait_share": round(result.wait_share, 5),

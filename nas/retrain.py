@@ -76,7 +76,9 @@ def retrain(
         curve = _earlier(folder, genotype, run, weights)
         if curve and (folder / "metrics.json").exists():
             note(f"{folder} is finished already: {len(curve)} epochs")
-            return _stored(folder / "metrics.json", curve)
+            finished = _stored(folder / "metrics.json", curve)
+            _test_again(genotype, pack, settings, device, folder, note)
+            return finished
         if curve:
             note(f"{folder} goes on after epoch {len(curve)} of {settings.train.epochs}")
         model = _built(genotype, seed)
@@ -245,15 +247,37 @@ def _test(
     how = {"device": device, "precision": settings.train.precision, "multilabel": pack.task.multilabel}
     test = testing.arrow if settings.test.reverse else testing.test
     found = test(model, pack.val, settings.clip, settings.test, batch=settings.train.batch, **how)
-    for line in testing.lines(found):
+    lines = testing.lines(found)
+    for line in lines:
         note(line)
     forward = found.forward if isinstance(found, testing.Arrow) else found
-    told = {"views": forward.views, "video": forward.video.to_plain(), "clip": forward.clip.to_plain()}
+    told = {"settings": settings.test.model_dump(mode="json"), "lines": lines}
+    told |= {"views": forward.views, "video": forward.video.to_plain(), "clip": forward.clip.to_plain()}
     if isinstance(found, testing.Arrow):
         told["reversed"] = {"video": found.backward.video.to_plain(), "clip": found.backward.clip.to_plain()}
     if forward.video.confusion is not None:
         _write_confusion(folder / "confusion.csv", pack.classes, forward.video.confusion)
     return told
+
+
+def _test_again(
+    genotype: genotypes.Genotype,
+    pack: Pack,
+    settings: RetrainSettings,
+    device: str,
+    folder: Path,
+    note: Callable[[str], None],
+) -> None:
+    """Tell the test of a finished run, after doing it anew where the recipe's test is another one now."""
+    about = _read_json(folder / "metrics.json")
+    before = about.get("test") or {}
+    if before.get("settings") == settings.test.model_dump(mode="json"):
+        for line in before["lines"]:
+            note(line)
+        return
+    model = _built(genotype, about["seed"])
+    checkpoint.load_weights(folder / "weights.safetensors", model)
+    _write_json(folder / "metrics.json", about | {"test": _test(model, pack, settings, device, folder, note)})
 
 
 def _write_confusion(path: Path, classes: tuple[str, ...], counts: np.ndarray) -> None:
@@ -272,12 +296,23 @@ def _write_json(path: Path, value: dict) -> None:
     files.write(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> NasError:
+    fix = "delete it: the same command writes it again from the checkpoint"
+    return NasError("cannot be read as the metrics of a run", where=str(path), fix=fix)
+
+
 def _stored(path: Path, curve: list[dict]) -> train.Result:
     """The result of a finished run, from its metrics and the curve in its checkpoint."""
     try:
-        stored = json.loads(path.read_text())
+        stored = _read_json(path)
         names = ("accuracy", "seconds", "wait_share", "wait_cause", "peak_memory", "device")
         return train.Result(curve=curve, **{name: stored[name] for name in names})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        fix = "delete it: the same command writes it again from the checkpoint"
-        raise NasError("cannot be read as the metrics of a run", where=str(path), fix=fix) from error
+    except (KeyError, TypeError) as error:
+        raise _unreadable(path) from error

@@ -12,6 +12,7 @@ from rich.console import Console
 from nas import content, files, fronts, session, sources, strict_yaml
 from nas import study as studies
 from nas.console import count, say
+from nas.data_settings import METRICS
 from nas.driving import LOCK, driving
 from nas.preparation import preparation
 from nas.progress import SearchReporter, front_table
@@ -105,12 +106,11 @@ def pareto(target: str, *, console: Console) -> None:
         facts = table.attrs
         say(
             console,
-            f"{CONVENTION} of {facts['clip']}; accuracy of the proxy ({facts['proxy']}) on {facts['dataset']},",
+            f"{CONVENTION} of {facts['clip']}; {facts['metric']} of the proxy ({facts['proxy']}) on {facts['dataset']}",
         )
-        say(
-            console,
-            "± its standard error from the number of validation clips (the spread between seeds comes on top)",
-        )
+        if facts["val_clips"]:
+            noise = "its standard error from the number of validation clips (the spread between seeds comes on top)"
+            say(console, f"± {noise}")
     else:
         say(console, f"{study.name}: no complete trial yet, of {len(trials)}")
     if engine := table.attrs["engine"]:
@@ -182,17 +182,19 @@ def train_in_full(
     }
     clips = f"{count(train.epochs, 'epoch')} of {len(pack.train)} clips {genotype.input}"
     say(console, f"trial {chosen.number}: {summary(genotype)}; {clips}")
-    reporter = RetrainReporter(console, train.epochs)
+    metric = METRICS[pack.task.metric]
+    reporter = RetrainReporter(console, train.epochs, metric)
     with reporter.shown():
         result = full_training(
             genotype, pack, settings, folder,
             seed=seed_for(study.recipe.seed, "retraining", chosen.key), weights=weights, device=device,
             on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
         )  # fmt: skip
-    _draw_curve(result.curve, folder, session.dataset(wanted), str(genotype.input))
+    _draw_curve(result.curve, folder, session.dataset(wanted), str(genotype.input), metric)
     _draw_confusion(folder, session.dataset(wanted))
     proxy = "none" if chosen.accuracy is None else f"{chosen.accuracy:.3f}"
-    say(console, f"accuracy {result.accuracy:.3f} after full training, {proxy} by the proxy; wrote {folder}")
+    told = f"{metric} {result.accuracy:.3f} after full training (one view, as validated), {proxy} by the proxy"
+    say(console, f"{told}; wrote {folder}")
 
 
 def _length(train: TrainSettings, epochs: int) -> dict[str, Any]:
@@ -207,13 +209,13 @@ def _initial(weights: str, deflated: str):
     return replace(read(Path(weights)), deflated=deflated)
 
 
-def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str) -> None:
+def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str, metric: str) -> None:
     import pandas as pd
 
     from nas.plots.learning_curves import learning_curves
 
     rows = pd.DataFrame(curve)
-    rows.attrs = {"dataset": dataset, "clip": clip}
+    rows.attrs = {"dataset": dataset, "clip": clip, "metric": metric}
     learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
 
 

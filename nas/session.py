@@ -126,6 +126,7 @@ def start(asked: Request, found: Space, source: Source, known: list[Start]) -> S
         "starts": [{"name": one.name, "record": one.record} for one in known],
         "data": source.videos,
         "engine": source.kind,
+        "metric": source.metric,
         "versions": versions(),
         "skipped_videos": source.skipped,
         "dataset": dataset(asked.recipe),
@@ -154,6 +155,7 @@ def prepare(wanted: Recipe, preparation: Preparation, *, workers: int | None = N
     """
     from nas import data
     from nas.data.pack import pack
+    from nas.data.packing import untrained
     from nas.data.task import task
 
     cache = data.cache_folder()
@@ -163,7 +165,10 @@ def prepare(wanted: Recipe, preparation: Preparation, *, workers: int | None = N
     for note in dict.fromkeys([*videos.notes, *mirrored]):
         if note:
             preparation.note(note)
-    return pack(videos, wanted.data, cache, progress=preparation, workers=workers)
+    made = pack(videos, wanted.data, cache, progress=preparation, workers=workers)
+    if untaught := untrained(found, made.train.labels, made.val.labels):
+        preparation.note(untaught)
+    return made
 
 
 def dataset(wanted: Recipe) -> str:

@@ -34,6 +34,7 @@ class Source:
 
     kind: str  # train or table
     videos: str
+    metric: str  # what accuracy is: top1, mean_class or map
     skipped: int  # videos that could not be read
     told: str
     engine: Callable[[Study], tuple[Engine, str]]
@@ -43,8 +44,10 @@ def training(wanted: Recipe, means: Means, progress: Preparation) -> Source:
     """Trainings on the recipe's videos, which are generated, listed and decoded where that was not done yet."""
     pack = session.prepare(wanted, progress)
     skipped = f", {count(pack.skipped, 'video')} skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
-    told = f"{len(pack.train)} + {len(pack.val)} clips of {len(pack.classes)} classes{skipped}"
-    return Source("train", pack.fingerprint, pack.skipped, told, lambda _: trainers(wanted, pack, means))
+    told = f"{len(pack.train)} + {len(pack.val)} clips of {count(len(pack.classes), 'class')}{skipped}"
+    return Source(
+        "train", pack.fingerprint, pack.task.metric, pack.skipped, told, lambda _: trainers(wanted, pack, means)
+    )
 
 
 def replayed(wanted: Recipe, space: Space, given: str | None) -> Source:
@@ -59,7 +62,7 @@ def replayed(wanted: Recipe, space: Space, given: str | None) -> Source:
         return Known(study, found.curve, facts=facts), "replayed, nothing is trained"
 
     told = f"{found.path}: {count(len(found.networks), 'trained network')}"
-    return Source("table", found.about["videos"], 0, told, engine)
+    return Source("table", found.about["videos"], "top1", 0, told, engine)
 
 
 def trainers(settings: Recipe, pack: Pack, means: Means) -> tuple[Engine, str]:

@@ -65,10 +65,13 @@ def _hits(logits: Tensor, labels: Tensor, best: int) -> Tensor:
 
 
 class Waiting:
-    """The seconds spent waiting for the next batch; `cropping` of them went into its pixels, the rest into reading."""
+    """The seconds spent waiting for the next batch; `cropping` of them went into its pixels, the rest into reading.
+
+    `pictures` says that frames are JPEG pictures, which are decoded again.
+    """
 
     def __init__(self) -> None:
-        self.seconds, self.cropping = 0.0, 0.0
+        self.seconds, self.cropping, self.pictures = 0.0, 0.0, False
 
     def iterate(self, batches: Iterable) -> Iterator:
         """The batches, with the time of each `next` added to `seconds`."""
@@ -84,9 +87,11 @@ class Waiting:
     def add(self, other: Waiting) -> None:
         """Count another one's time too."""
         self.seconds, self.cropping = self.seconds + other.seconds, self.cropping + other.cropping
+        self.pictures = other.pictures
 
     def cause(self) -> str:
         """What took most of it, and what would help."""
         if self.cropping > self.seconds / 2:
             return "cropping and resizing on this device: pack at the size of the clips, or train a larger network"
-        return "reading the pack: keep raw frames (jpeg: 0) on a faster disk (NAS_CACHE), or free some cores"
+        better = "keep raw frames (jpeg: 0)" if self.pictures else "put it on a faster disk (NAS_CACHE)"
+        return f"reading the pack: {better}, or free some cores"

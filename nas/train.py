@@ -32,7 +32,7 @@ from nas.tally import Tally, Waiting
 if TYPE_CHECKING:
     from nas.data.pack import Pack, Split
 
-MUCH_WAITING = 0.05  # share of the time beyond which waiting for data has a cause that is told
+MUCH_WAITING, LEAST_WAITING = 0.05, 0.5  # share of the time, and seconds, beyond which waiting for data is told
 CHECK_EVERY = 20  # steps between looks at the loss on a GPU: each look waits for the device
 
 
@@ -272,7 +272,7 @@ class _Training:
             curve=self.curve,
             seconds=seconds,
             wait_share=waited / seconds,
-            wait_cause=self.waiting.cause() if waited > MUCH_WAITING * seconds else "",
+            wait_cause=self.waiting.cause() if waited > max(LEAST_WAITING, MUCH_WAITING * seconds) else "",
             peak_memory=devices.peak_memory(self.device),
             device=devices.text(self.device),
         )

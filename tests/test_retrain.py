@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -96,8 +97,19 @@ def test_a_finished_run_says_so_and_gives_its_result_back(whole):
     folder, result = whole
     before, notes = (folder / "metrics.json").read_bytes(), []
     assert run(folder, on_note=notes.append, on_step=forbidden) == result
-    assert notes == [f"{folder} is finished already: 4 epochs"]
+    assert notes == [f"{folder} is finished already: 4 epochs", *json.loads(before)["test"]["lines"]]
     assert (folder / "metrics.json").read_bytes() == before
+
+
+def test_another_test_of_a_finished_run_trains_nothing(tmp_path: Path, whole):
+    folder = tmp_path / "run"
+    shutil.copytree(whole[0], folder)
+    settings = RetrainSettings(train=SETTINGS, clip=CLIP, test=ViewSettings(clips=3, reverse=False))
+    retrain.retrain(network(), FakePack(), settings, folder, seed=3, device="cpu", on_step=forbidden)
+    before, after = (json.loads((one / "metrics.json").read_text()) for one in (whole[0], folder))
+    assert after["test"]["views"] == "3 clips" and "reversed" not in after["test"]
+    assert after["test"]["video"] == before["test"]["video"], "all views of a fake clip are the same"
+    assert {**after, "test": 0} == {**before, "test": 0}
 
 
 def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, whole):

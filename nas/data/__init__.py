@@ -35,18 +35,16 @@ def source(settings: DataSettings, *, cache: Path, progress: Callable[[int, int,
 
 
 def cache_folder() -> Path:
-    """Where generated sets and packs are kept, made if need be: $NAS_CACHE, else this user's cache folder."""
+    """Where generated sets and packs are kept, made if need be: $NAS_CACHE, else this user's cache folder.
+
+    One that cannot be written to does where all is there already.
+    """
     from platformdirs import user_cache_dir
 
     folder = Path(os.environ.get("NAS_CACHE") or user_cache_dir("nas")).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unusable(folder, error.strerror or "cannot be made") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise _unusable(folder, "no permission to write there")
+        problem = f"the cache folder cannot be used: {error.strerror or 'cannot be made'}"
+        raise NasError(problem, where=str(folder), fix="set NAS_CACHE to another") from None
     return folder
-
-
-def _unusable(folder: Path, reason: str) -> NasError:
-    return NasError(f"the cache folder cannot be used: {reason}", where=str(folder), fix="set NAS_CACHE to another")

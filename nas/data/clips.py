@@ -101,7 +101,7 @@ class Split:
             return self._planned(plan, parts[number], clip, inner, pin=pin)
 
         for cut in _read_ahead(read, range(len(parts))):
-            x = _finished(cut, clip.size, device, waiting)
+            x = _finished(cut, clip.size, device, waiting, self.store.jpeg)
             yield x, self._labels(cut, swap).to(device)
 
     def views(
@@ -132,7 +132,7 @@ class Split:
             return self._cut(videos, [some[::-1] if reverse else some for some in moments], crops[rows], pin=pin)
 
         for cut in _read_ahead(read, range(len(parts))):
-            yield _finished(cut, size, device, waiting), torch.from_numpy(cut.videos)
+            yield _finished(cut, size, device, waiting, self.store.jpeg), torch.from_numpy(cut.videos)
 
     def plan(self, clip: ClipSettings, *, seed: int, epoch: int, train: bool, flip: bool = False) -> Plan:
         """Everything random about an epoch but the frames within segments, drawn at once."""
@@ -162,7 +162,8 @@ class Split:
         length = _length(moments[0])
         frames = torch.empty((len(videos), length, height, width, 3), dtype=torch.uint8, pin_memory=pin)
         for target, row, which, (top, left, h, w) in zip(frames.numpy(), rows, moments, boxes, strict=True):
-            target[:, :h, :w] = self.store.frames(int(row), which)[:, top : top + h, left : left + w]
+            box = slice(top, top + h), slice(left, left + w)
+            target[:, :h, :w] = self.store.frames(int(row), which, *box)
         return _Batch(frames, boxes[:, 2:], crops, videos)
 
     def _labels(self, cut: _Batch, swap: tuple[int, ...] | None) -> torch.Tensor:
@@ -202,7 +203,7 @@ def _length(moments: sampling.Moments) -> int:
     return len(moments)
 
 
-def _finished(cut: _Batch, size: int, device: torch.device, waiting: Waiting | None) -> torch.Tensor:
+def _finished(cut: _Batch, size: int, device: torch.device, waiting: Waiting | None, pictures: bool) -> torch.Tensor:
     """A batch as the network takes it.
 
     Not in the threads that read: a second team of OpenMP threads slows a CPU's training more than this takes.
@@ -211,6 +212,7 @@ def _finished(cut: _Batch, size: int, device: torch.device, waiting: Waiting | N
     x = augment.apply(cut.frames.to(device, non_blocking=True), cut.sizes, cut.crops, size)
     if waiting:
         waiting.cropping += clock.perf_counter() - began
+        waiting.pictures = pictures
     return x
 
 

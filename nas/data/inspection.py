@@ -23,7 +23,7 @@ from nas.data_settings import DataSettings
 
 Progress = Callable[[int, int, str], None]
 # Why a listed video shows nothing although its file can be read.
-BEYOND = "its cut begins after the end of the file"
+BEYOND = "its cut begins after the end of the file (is the file cut already?)"
 
 
 @dataclass(frozen=True, eq=False)

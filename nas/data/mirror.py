@@ -64,25 +64,25 @@ def mirroring(classes: Sequence[str], pairs: Sequence[tuple[str, str]] = ()) -> 
 def resolve(flip: str, mirror: Mirror, where: str = "") -> tuple[bool, tuple[int, ...] | None, str]:
     """Whether training clips are mirrored, the class that each becomes then (None: all stay), and a note or "".
 
-    auto mirrors unless that changes a label, on even then, off never; swap mirrors the labels too.
+    auto mirrors unless that changes a label, always even then, never not at all; swap mirrors the labels too.
 
     >>> resolve("auto", mirroring(["turn left", "jump"]))
     (False, None, "clips are not mirrored: that would change the label of 1 class, such as 'turn left'")
 
     Raises NasError, at `where`, when swap finds a class that becomes no other.
     """
-    if flip == "off" or not mirror.directed:
-        return flip != "off", None, ""
+    if flip == "never" or not mirror.directed:
+        return flip != "never", None, ""
     many = len(mirror.directed)
     told = f"change the label of {many} class{'es' if many > 1 else ''}, such as '{mirror.directed[0]}'"
     if flip == "auto":
         hint = "; flip: swap would mirror it too" if mirror.swap else ""
         return False, None, f"clips are not mirrored: that would {told}{hint}"
-    if flip == "on":
+    if flip == "always":
         return True, None, f"clips are mirrored although that may {told}"
     if mirror.swap is None:
         problem = f"flip = swap, but no class is what a mirror makes of '{mirror.alone[0]}'"
-        raise NasError(problem, where=where, fix="give its partner in data.mirrored, or write flip: off")
+        raise NasError(problem, where=where, fix="give its partner in data.mirrored, or write flip: never")
     return True, mirror.swap, ""
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nas.console import count
 from nas.data import pool, shards
 from nas.data.journal import Journal
-from nas.data.videos import VideoSet
+from nas.data.task import Task
+from nas.data.videos import Labels, VideoSet
 from nas.data_settings import DataSettings
 from nas.errors import NasError
 
@@ -34,7 +36,7 @@ def make(folder: Path, videos: VideoSet, settings: DataSettings, progress: Progr
     Raises NasError where nothing is left to train on or validate with, too many cannot be read, or the disk is too
     small, and OSError where it becomes full meanwhile.
     """
-    check_classes(videos, [videos.train.labels.ids, videos.val.labels.ids], [(one, "") for one in videos.missing])
+    check_splits(videos, [len(videos.train), len(videos.val)], [(one, "") for one in videos.missing])
     partial = folder.with_suffix(".partial")
     partial.mkdir(parents=True, exist_ok=True)
     with Journal(partial / "journal.jsonl", len(videos.train) + len(videos.val)) as journal:
@@ -49,24 +51,27 @@ def make(folder: Path, videos: VideoSet, settings: DataSettings, progress: Progr
     os.replace(partial, folder)
 
 
-def check_classes(videos: VideoSet, there: Sequence[np.ndarray], skipped: Sequence[tuple[str, str]]) -> None:
-    """Raise NasError unless there are videos in both splits, and each class that validates has one to train on.
+def check_splits(videos: VideoSet, there: Sequence[int], skipped: Sequence[tuple[str, str]]) -> None:
+    """Raise NasError unless `there` are videos in both splits: train and val.
 
-    `there` are the class numbers of the videos of either split. Classes without any video are no error: lists of large
-    sets outlive many of their videos.
+    Classes that lost all of theirs are no error: lists of large sets outlive many of their videos.
     """
-    train, val = there
-    alone = np.setdiff1d(val, train)
-    if len(train) and len(val) and not len(alone):
+    if all(there):
         return
-    names = ", ".join(repr(videos.classes[i]) for i in alone[:5])
-    more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
-    problem = "no readable video to validate with"
-    if len(alone) or not len(train):
-        problem = f"no readable video to train on{f' for class {names}{more}' if len(train) else ''}"
     path, reason = skipped[-1] if skipped else ("", "")
     why = f"{len(skipped)} were skipped, such as {path}: {reason or 'not there'}" if skipped else ""
-    raise NasError(problem, where=videos.name, fix=why)
+    purpose = "validate with" if there[0] else "train on"
+    raise NasError(f"no readable video to {purpose}", where=videos.name, fix=why)
+
+
+def untrained(task: Task, train: Labels, val: Labels) -> str:
+    """Which classes are validated that have no video to train on, in a line; nothing where there are none."""
+    alone = np.setdiff1d(val.ids, train.ids)
+    if not len(alone):
+        return ""
+    names = ", ".join(repr(task.classes[i]) for i in alone[:5])
+    more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
+    return f"no video to train on for {count(len(alone), 'class')} that validate: {names}{more}"
 
 
 def _sweep(partial: Path, journal: Journal) -> None:
@@ -85,7 +90,7 @@ def _decode(
     order = np.concatenate([some, np.setdiff1d(left, some)])
     what = "decoding videos"
     for done, (number, result) in enumerate(_results(partial, order, videos, settings, workers), 1):
-        journal.add(int(number), result.reason if isinstance(result, pool.Lost) else result)
+        journal.add(int(number), result)
         if done < len(some) < len(left):
             progress(done, len(some), "decoding a few, to see how large they are")
             continue
@@ -96,8 +101,8 @@ def _decode(
 
 def _results(
     partial: Path, order: np.ndarray, videos: VideoSet, settings: DataSettings, workers: int | None
-) -> Iterator[tuple[int, shards.Run | str | pool.Lost]]:
-    """(number of the video, what became of it), as they end."""
+) -> Iterator[tuple[int, shards.Run | str]]:
+    """(number of the video, its run or why there is none), as they end; whatever hung or crashed is tried twice."""
     if not len(order):
         return
     first = len(videos.train)
@@ -107,9 +112,15 @@ def _results(
         return str(partial), settings, video.path, video.start, video.end
 
     calls = (call(int(number)) for number in order)
-    workers = min(workers or pool.cores(), len(order))
+    workers, lost = min(workers or pool.cores(), len(order)), []
     for place, result in pool.attempts(shards.keep, calls, workers=workers, timeout=settings.timeout):
-        yield order[place], result
+        if isinstance(result, pool.Lost):
+            lost.append(order[place])
+        else:
+            yield order[place], result
+    again = (call(int(number)) for number in lost)  # alone: memory may have been short, or the disk slow
+    for place, result in pool.attempts(shards.keep, again, workers=1, timeout=settings.timeout) if lost else ():
+        yield lost[place], result.reason if isinstance(result, pool.Lost) else result
 
 
 def _estimate(partial: Path, written: int, done: int, left: int) -> str:
@@ -117,7 +128,6 @@ def _estimate(partial: Path, written: int, done: int, left: int) -> str:
     need, free = written / done * left, shutil.disk_usage(partial).free
     if need <= free:
         return f"decoding videos (about {amount(written + need)}, {amount(free)} are free)"
-    shutil.rmtree(partial, ignore_errors=True)
     raise NasError(
         f"{left} videos need about {amount(need)} and {amount(free)} are free",
         where=str(partial.parent),
@@ -144,18 +154,14 @@ def _failed(journal: Journal, videos: VideoSet) -> Iterator[tuple[str, str]]:
 
 def _check_readable(partial: Path, journal: Journal, videos: VideoSet, settings: DataSettings) -> None:
     """Raise NasError where too few could be decoded: what was decoded stays, for when the limit is raised."""
-    count, total = len(journal.reasons), len(journal.shard)
+    failed, total = len(journal.reasons), len(journal.shard)
     kept = journal.shard >= 0
-    first = len(videos.train)
-    there = [
-        split.labels.take(np.flatnonzero(some)).ids
-        for split, some in ((videos.train, kept[:first]), (videos.val, kept[first:]))
-    ]
-    check_classes(videos, there, [*((one, "") for one in videos.missing), *_failed(journal, videos)])
-    if count <= settings.unreadable * total:
+    there = [int(kept[: len(videos.train)].sum()), int(kept[len(videos.train) :].sum())]
+    check_splits(videos, there, [*((one, "") for one in videos.missing), *_failed(journal, videos)])
+    if failed <= settings.unreadable * total:
         return
     (reason, often), *_ = Counter(journal.reasons.values()).most_common(1)
-    problem = f"{count} of {total} videos cannot be read ({often} of them: {reason})"
+    problem = f"{failed} of {total} videos cannot be read ({often} of them: {reason})"
     fix = f"see {partial / 'skipped.csv'}; data.unreadable sets how many may be"
     raise NasError(problem, where=videos.name, fix=fix)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 from nas.errors import NasError
@@ -66,19 +68,47 @@ def attempts(
 
     workers = workers or cores()
     waiting = enumerate(calls)
-    pool = ProcessPool(workers, initializer=settle, context=multiprocessing.get_context("spawn"))
+    pool = ProcessPool(workers, initializer=settle, context=_Spawn())
     try:
         busy: dict[Future, int] = {}
         while True:
             for number, call in islice(waiting, workers * AHEAD - len(busy)):
                 busy[pool.schedule(task, args=list(call), timeout=timeout)] = number
             if not busy:
+                pool.close()  # workers that are still starting end by themselves
                 return
             for ended in wait(busy, return_when=FIRST_COMPLETED).done:
                 yield busy.pop(ended), _result(ended, timeout)
-    finally:
+    except BaseException:
         pool.stop()
+        raise
+    finally:
         pool.join()
+
+
+class _Worker(SpawnProcess):
+    """A spawned process that does not run the script again that the parent runs: tasks are found by their names.
+
+    So a script needs no guard for its main part, and one read from standard input works too.
+    """
+
+    def start(self) -> None:
+        main, told = sys.modules["__main__"], {}
+        with _STARTING:
+            for name in ("__spec__", "__file__"):
+                told[name] = main.__dict__.pop(name, None)
+            main.__spec__ = None
+            try:
+                super().start()
+            finally:
+                main.__dict__.update({name: value for name, value in told.items() if value is not None})
+
+
+class _Spawn(SpawnContext):
+    Process = _Worker
+
+
+_STARTING = threading.Lock()  # the main module is without its file while a worker starts
 
 
 def cores() -> int:

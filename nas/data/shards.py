@@ -20,6 +20,7 @@ from nas.data_settings import DataSettings
 
 # A file that has so many bytes is closed, and the next video begins another.
 SHARD = 1 << 28
+ALL = slice(None)
 
 
 class Run(NamedTuple):
@@ -145,13 +146,18 @@ class Store:
         """Frames, height and width of a video."""
         return tuple(map(int, self.table.shapes[index]))
 
-    def frames(self, index: int, which: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Some frames of a video, uint8 (t, h, w, 3): where they are raw and `which` is a slice, a view of the file."""
+    def frames(
+        self, index: int, which: slice | np.ndarray = ALL, rows: slice = ALL, columns: slice = ALL
+    ) -> np.ndarray:
+        """A box of some frames of a video, uint8 (t, h, w, 3): raw ones are views of the file where `which` is a slice.
+
+        Nothing of raw frames is read that lies outside of the box.
+        """
         run = self.table.run(index)
         data = self._map(int(self.table.shard[index]))[run.at : run.at + run.bytes]
         if not run.sizes:
-            return data.reshape(run.frames, run.height, run.width, 3)[which]
-        return _decoded(data, run, np.arange(run.frames)[which])
+            return data.reshape(run.frames, run.height, run.width, 3)[which, rows, columns]
+        return _decoded(data, run, np.arange(run.frames)[which])[:, rows, columns]
 
     def crc(self, index: int) -> int:
         """Of a video's bytes as they are now."""

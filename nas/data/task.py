@@ -27,7 +27,7 @@ class Task:
         return mirroring(self.classes, self.mirrored)
 
     def mirrored_by(self, flip: str) -> str:
-        """What `flip` (auto, on, off, swap) comes to here, in a line; nothing where it is plain.
+        """What `flip` (auto, always, never, swap) comes to here, in a line; nothing where it is plain.
 
         Raises NasError where it asks for labels that the classes do not have.
         """
@@ -36,6 +36,9 @@ class Task:
 
 def task(videos: VideoSet, settings: DataSettings) -> Task:
     """The task of a data set; raises NasError for a metric that does not go with it."""
+    if len(videos.classes) < 2:
+        problem = f"has a single class, {videos.classes[0]!r}" if videos.classes else "has no class"
+        raise NasError(problem, where=videos.name, fix="nas data check tells how the folder is read")
     try:
         metric = resolved(settings.metric, videos.multilabel)
     except NasError as error:

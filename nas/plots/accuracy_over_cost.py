@@ -102,7 +102,7 @@ def axes(figure: go.Figure, trials: pd.DataFrame, costs: pd.Series, colour: str,
     log = log or style.spans_a_decade(costs)
     figure.update_layout(
         xaxis=style.log_axis(title, costs) if log else style.axis(title),
-        yaxis=style.axis(f"top-1 accuracy on {dataset}, proxy"),
+        yaxis=style.axis(f"{frame.metric(trials)} on {dataset}, proxy"),
         coloraxis=style.colour_axis(frame.measured(trials, colour)[colour], _bar_title(colour)),
     )
 

@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from nas.data_settings import METRICS
 from nas.plots import style
 
 
@@ -20,17 +21,20 @@ def learning_curves(curves: pd.DataFrame, *, title: str = "Training and validati
     """Draw error over epochs from rows of `nas.train.Result.curve`; a column `run` tells several apart.
 
     Takes the columns epoch, train_error and val_accuracy (fractions; NaN in epochs without validation).
-    `curves.attrs` may say `dataset` and `clip`.
+    `curves.attrs` may say `dataset`, `clip` and `metric`: what a validation accuracy is that is not top-1.
 
     >>> rows = [{"epoch": 1, "train_error": 0.8, "val_accuracy": 0.3}]
     >>> [trace.name for trace in learning_curves(pd.DataFrame(rows)).data]
     ['training', 'validation']
     """
+    error = "top-1 error (share of clips)"
+    if (metric := curves.attrs.get("metric", METRICS["top1"])) != METRICS["top1"]:
+        error = f"training: top-1 error; validation: 1 - {metric}"
     facts = [f"{key} {curves.attrs[key]}" for key in ("dataset", "clip") if curves.attrs.get(key)]
     figure = go.Figure(layout=style.layout(title, escape("; ".join(facts).replace("dataset", "data set", 1))))
     figure.update_layout(
         xaxis=style.axis("epoch (passes over the training videos)", rangemode="tozero"),
-        yaxis=style.axis("top-1 error (share of clips)", tickformat=".0%", rangemode="tozero"),
+        yaxis=style.axis(escape(error), tickformat=".0%", rangemode="tozero"),
         legend={"y": -0.2},
         margin={"b": 80},
     )

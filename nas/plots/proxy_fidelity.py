@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from nas.fidelity import Fidelity
 from nas.plots import style
+from nas.plots.trials import metric
 
 
 def proxy_fidelity(pairs: pd.DataFrame, found: Fidelity) -> go.Figure:
@@ -42,8 +43,8 @@ def proxy_fidelity(pairs: pd.DataFrame, found: Fidelity) -> go.Figure:
     clip = escape(str(pairs.attrs.get("clip") or "one clip"))
     unit = style.unit("gflops", clip)
     figure.update_layout(
-        xaxis=style.accuracy_axis("top-1 accuracy by the proxy", pairs["proxy"].min(), pairs["proxy"].max()),
-        yaxis=style.accuracy_axis("top-1 accuracy after full training", pairs["full"].min(), pairs["full"].max()),
+        xaxis=style.accuracy_axis(f"{metric(pairs)} by the proxy", pairs["proxy"].min(), pairs["proxy"].max()),
+        yaxis=style.accuracy_axis(f"{metric(pairs)} after full training", pairs["full"].min(), pairs["full"].max()),
         coloraxis=style.colour_axis(pairs["gflops"], f"GFLOPs ({unit})"),
     )
     if pairs.empty:

@@ -15,6 +15,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from nas.data_settings import METRICS
 from nas.plots import style
 
 NUMBERS = ("number", "accuracy", "seconds", "epochs", *style.UNITS)
@@ -23,6 +24,11 @@ STATES = ("complete", "stopped", "failed", "running")
 DECISION = "decision."
 # a longer hover text leaves the screen of a telephone
 SHOWN_DECISIONS, LINE = 14, 46
+
+
+def metric(trials: pd.DataFrame) -> str:
+    """What the accuracies are, in words: `attrs` may say `metric`."""
+    return escape(str(trials.attrs.get("metric") or METRICS["top1"]))
 
 
 def tidy(trials: pd.DataFrame) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def test_the_same_seed_and_epoch_give_the_same_batches(split):
 def test_wide_videos_are_seen_from_side_to_side(tmp_path):
     video = np.broadcast_to(np.arange(32, dtype=np.uint8)[:, None] * 8, (1, 16, 32, 3))
     split = packed(tmp_path, [np.ascontiguousarray(video)], Labels.single([0]), TEN)
-    clip = ClipSettings(frames=1, size=16, scale=1.0, flip="off")
+    clip = ClipSettings(frames=1, size=16, scale=1.0, flip="never")
     lefts = [float(epoch(split, clip, epoch=e)[0][0].min()) for e in range(60)]
     assert len(set(lefts)) == 17, "every place where a square of 16 fits into 32 pixels"
 
@@ -161,7 +161,7 @@ def test_clips_are_mirrored_unless_a_class_tells_left_from_right(tmp_path):
         return {float(x[0, 0, 0, 0, 0]) > 0 for e in range(20) for x, _ in epoch(split, clip, epoch=e)}
 
     assert sides(TEN, clip) == {True, False}
-    assert sides(TEN, clip.model_copy(update={"flip": "off"})) == {True}
+    assert sides(TEN, clip.model_copy(update={"flip": "never"})) == {True}
     assert sides(Task(("turn left", "jump")), clip) == {True}
     with pytest.raises(NasError, match="turn left"):
         sides(Task(("turn left", "jump")), clip.model_copy(update={"flip": "swap"}))

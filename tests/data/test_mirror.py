@@ -91,9 +91,9 @@ def test_auto_mirrors_unless_that_changes_a_label():
 
 def test_on_mirrors_even_then_and_off_never():
     directed = mirroring(["run", "turn left"])
-    on, swap, note = resolve("on", directed)
+    on, swap, note = resolve("always", directed)
     assert on and swap is None and "such as 'turn left'" in note
-    assert resolve("off", directed) == resolve("off", mirroring(["run"])) == (False, None, "")
+    assert resolve("never", directed) == resolve("never", mirroring(["run"])) == (False, None, "")
 
 
 def test_swap_exchanges_labels_or_names_the_class_that_has_no_partner():

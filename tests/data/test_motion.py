@@ -96,7 +96,7 @@ def test_an_odd_number_of_actions_is_refused_and_of_colours_is_not(tmp_path):
 
 
 def test_data_knows_the_embedded_sets_by_these_names():
-    assert data.EMBEDDED == tuple(motion.KINDS)
+    assert tuple(motion.KINDS) == data.EMBEDDED
 
 
 def test_an_unknown_set_is_told_with_the_known_ones(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,15 +53,22 @@ def _read(path: Path, settings: DataSettings, seed: int) -> VideoSet:
         raise NasError("this is a file; a folder or a list is expected", where=str(path), fix=f"try {path.parent}")
     used = registry.find(settings.format) if settings.format != AUTO else _recognised(path)
     listing = used.read(path, settings)
+    if settings.videos:
+        listing = replace(listing, root=Path(os.path.abspath(Path(settings.videos).expanduser())))
     name = path.resolve().name if path.is_dir() else listing.root.resolve().name
     return _assembled(_whole(listing), used, name, settings, seed)
 
 
 def _recognised(path: Path) -> ListFormat:
     found = registry.recognised(path)
-    if found is None:
+    if found is None or (found.name == "folders" and _lists_in(path)):
         raise _unrecognised(path)
     return found
+
+
+def _lists_in(path: Path) -> bool:
+    """Whether lists of videos lie in a folder: folders beside lists that nobody understands are no classes."""
+    return path.is_dir() and places.exist(path, lambda one: True, ENDINGS)
 
 
 def _unrecognised(path: Path) -> NasError:
@@ -69,7 +77,7 @@ def _unrecognised(path: Path) -> NasError:
     columns = f"{COLUMNS}; or name its format: {known}"
     if path.is_file():
         return text.misfit(path, columns)
-    if places.exist(path, lambda one: True, ENDINGS):
+    if _lists_in(path):
         return text.misfit(places.find(path, lambda one: True, ENDINGS).paths["train"], columns)
     names = [one.name + "/" * one.is_dir() for one in entries(path) if not one.name.startswith(".")]
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""

@@ -4,6 +4,7 @@ import pytest
 
 from nas.data import formats
 from nas.data_settings import DataSettings
+from nas.errors import NasError
 from tests.data import fake_sets
 from tests.data.formats.conformance import ListCase, told
 from tests.data.formats.test_kinetics import touch
@@ -176,3 +177,25 @@ def test_classes_that_a_file_names_stay_without_videos(tmp_path):
     assert "classInd.txt: two classes have the same number" in told(tmp_path)
     (tmp_path / "classInd.txt").write_text("\n")
     assert "classInd.txt: names no class" in told(tmp_path)
+
+
+def test_lists_may_lie_elsewhere_than_the_videos(tmp_path):
+    touch(tmp_path / "videos", *(f"v/{number}.mp4" for number in range(6)))
+    absolute = [(tmp_path / "videos" / f"v/{number}.mp4", number % 2) for number in range(4)]
+    train = [" ".join(map(str, pair)) for pair in absolute]
+    fake_sets.text(tmp_path / "files" / "train.txt", train)
+    fake_sets.text(tmp_path / "files" / "val.txt", ["v/4.mp4 0", "v/5.mp4 1"])
+    with pytest.raises(NasError, match=r"train.txt:1: .* lies outside .* or name their folder as data.videos"):
+        formats.read(tmp_path / "files")
+    found = formats.read(tmp_path / "files", DataSettings(videos=str(tmp_path / "videos")))
+    assert [os.path.basename(video.path) for video in found.train] == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    assert len(found.val) == 2 and not found.missing and found.root == str(tmp_path / "videos")
+
+
+@pytest.mark.parametrize("lines", [["file,class,start", "videos/0.mp4,a,0"], ["videos/0.mp4;0"], [""]])
+def test_lists_that_nobody_understands_are_not_taken_for_folders_of_classes(tmp_path, lines):
+    touch(tmp_path, *(f"videos/{number}.mp4" for number in range(6)))
+    for split in ("train", "val"):
+        fake_sets.text(tmp_path / f"{split}.csv", lines)
+    with pytest.raises(NasError, match=r"train.csv"):
+        formats.read(tmp_path)
