@@ -66,6 +66,7 @@ def attempts(
     """
     from pebble import ProcessPool
 
+    assert task.__module__ != "__main__", "workers do not run the main script: put the task into a module"
     workers = workers or cores()
     waiting = enumerate(calls)
     pool = ProcessPool(workers, initializer=settle, context=_Spawn())

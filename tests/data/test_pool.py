@@ -38,7 +38,7 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import time\nfrom nas.data import pool\n"
-        "if __name__ == '__main__':\n    list(pool.spread(time.sleep, [(0.2,)] * 500, workers=2))\n"
+        "list(pool.spread(time.sleep, [(0.2,)] * 500, workers=2))\n"  # without a guard: workers do not run it again
     )
     parent = subprocess.Popen([sys.executable, str(script)])
     workers = _wait(lambda: _children(parent.pid), lambda found: len(found) >= 3)  # two and the resource tracker

@@ -90,9 +90,7 @@ def _below(names: pyarrow.StringArray, rows: Rows, root: str) -> tuple[pyarrow.S
         row = first(bad)
         problem = f"{shown(names[row].as_py())} lies outside of the data folder"
         fix = f"keep the videos below {root}, or name their folder as data.videos"
-        raise NasError(
-            problem, where=rows.where(row), fix=f"keep the videos below {root}, or name their folder as data.videos"
-        )
+        raise NasError(problem, where=rows.where(row), fix=fix)
     texts = _texts(inside).take(folders.indices)
     return pc.binary_join_element_wise(texts, files, "/"), sorted(set(inside))
 
