@@ -19,6 +19,7 @@ EMBEDDED = ("motion", "motion-appearance")
 def source(settings: DataSettings, *, cache: Path, progress: Callable[[int, int, str], None] | None = None):
     """The `VideoSet` that `settings.path` names: an embedded set, a folder, a list, or where empty what NAS_DATA says.
 
+    A path may begin with its format, as ucf101:/videos or ucf101:2:/videos, which then goes before `settings.format`.
     Embedded sets are generated into `cache` when they are not there yet; `progress(done, total, what)` is told of it.
     Raises NasError when nothing is named or the folder holds no data set.
     """
@@ -31,6 +32,9 @@ def source(settings: DataSettings, *, cache: Path, progress: Callable[[int, int,
     if path in EMBEDDED:
         path = motion.generate(cache, settings.motion, kind=path, progress=progress)
         settings = settings.model_copy(update={"format": "kinetics"})
+    named, _, rest = str(path).rpartition(":")
+    if named.partition(":")[0] in formats.FORMATS:
+        path, settings = rest, settings.model_copy(update={"format": named})
     return formats.read(path, settings)
 
 

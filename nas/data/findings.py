@@ -70,8 +70,11 @@ def problems(found: Inspection) -> list[Problem]:
 
 
 def duplicates(found: Inspection) -> Duplicates:
-    """Videos that show the same, by the content of their files and what is cut of them."""
-    copies = np.flatnonzero(found.duplicate_of != np.arange(len(found)))
+    """Videos of different files that show the same, by the content of these and what is cut of them.
+
+    A file that is listed twice is told by the notes on the lists.
+    """
+    copies = np.flatnonzero(found.of != found.of[found.duplicate_of])
     firsts = found.duplicate_of[copies]
     leaked = (firsts < len(found.set.train)) & (copies >= len(found.set.train))
     pairs = list(zip(copies.tolist(), firsts.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""What a network takes each class for: a square of true against predicted classes, each row in shares of its clips.
+"""What a network takes each class for: a square of true against predicted classes, each row in shares of its videos.
 
 Right answers are blue and mistakes orange, so that a glance at the diagonal and one off it do not mix. Many classes are
 arranged so that those which are taken for each other stand together.
@@ -19,15 +19,15 @@ RIGHT, WRONG = style.PALETTE[0], style.PALETTE[5]
 FEW = 15  # up to so many classes keep their order and have their numbers in the cells
 TOLD = 3  # mistakes that the subtitle names
 NAME = 26  # letters of a class on the axes
-FEW_TOLD = "Cells: % of the clips of the true class."
-MANY_TOLD = "Colours: shares of the clips of the true class; classes taken for each other stand together."
+FEW_TOLD = "Cells: % of the videos of the true class."
+MANY_TOLD = "Colours: shares of the videos of the true class; classes taken for each other stand together."
 ROW, SIDE, LABEL = 34, 760, 15  # pixels: a row of few classes, all rows of many, the room that a name needs
 STRONG = {"color": "white", "size": 11, "shadow": "0 0 3px rgba(0, 0, 0, 0.8)"}
 WEAK = {"color": style.INK, "size": 11}
 
 
 def confusion_matrix(counts: pd.DataFrame) -> go.Figure:
-    """Draw `counts` of clips, a row for each true class and a column for each predicted one, in the same order.
+    """Draw `counts` of videos, a row for each true class and a column for each predicted one, in the same order.
 
     The columns are the names of the classes (so that a table read from CSV may have numbers in its index); `attrs` may
     say dataset, network and views. Up to 15 classes keep their order, more are arranged by what they are taken for.
@@ -39,7 +39,7 @@ def confusion_matrix(counts: pd.DataFrame) -> go.Figure:
     figure = go.Figure(layout=style.layout("Confusion of classes", _explained(counts)))
     if not counts.to_numpy().sum():
         figure.update_layout(xaxis=style.axis("predicted class"), yaxis=style.axis("true class"))
-        style.note(figure, "no clips yet")
+        style.note(figure, "no videos yet")
         return figure
     if len(counts) > FEW:
         order = by_confusion(counts.to_numpy())
@@ -56,7 +56,7 @@ def confusion_matrix(counts: pd.DataFrame) -> go.Figure:
 def by_confusion(counts: np.ndarray) -> np.ndarray:
     """An order of the classes in which those that are taken for each other are neighbours.
 
-    Leaves of a tree of classes (average linkage), which are the closer the larger the share of either's clips that is
+    Leaves of a tree of classes (average linkage), which are the closer the larger the share of either's videos that is
     taken for the other. The best order of its leaves takes 0.3 s for 400 classes and 20 s for 1,000, so that more than
     500 do without.
     """
@@ -71,7 +71,7 @@ def by_confusion(counts: np.ndarray) -> np.ndarray:
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
-    """Each row over its sum, NaN for a class without clips."""
+    """Each row over its sum, NaN for a class without videos."""
     sums = counts.sum(axis=1, keepdims=True)
     return np.divide(counts, sums, out=np.full(counts.shape, np.nan), where=sums > 0)
 
@@ -98,18 +98,18 @@ def _cells(counts: np.ndarray, names: list[str]) -> go.Heatmap:
 
 
 def _hover(counts: np.ndarray, names: list[str]) -> list[list[str]]:
-    """A text for each cell that has clips: the axes' names would come shortened."""
+    """A text for each cell that has videos: the axes' names would come shortened."""
     sums = counts.sum(axis=1)
     texts = [[""] * len(names) for _ in names]
     for row, column in zip(*(index.tolist() for index in counts.nonzero()), strict=True):
         count, total = int(counts[row, column]), int(sums[row])
         heads = f"<b>{names[row]}</b><br>" + ("recognised" if row == column else f"taken for <b>{names[column]}</b>")
-        texts[row][column] = f"{heads}<br>{count:,} of {total:,} clips ({100 * count / total:.1f} %)"
+        texts[row][column] = f"{heads}<br>{count:,} of {total:,} videos ({100 * count / total:.1f} %)"
     return texts
 
 
 def _scale() -> list[tuple[float, str]]:
-    """From orange (-1) through nothing (0) to blue (1): more ink is more clips, on white and on black alike.
+    """From orange (-1) through nothing (0) to blue (1): more ink is more videos, on white and on black alike.
 
     Opacity is the square root of the share, since one clip in fifty should be seen.
     """
@@ -139,7 +139,7 @@ def _bar() -> dict:
 
 
 def _numbers(counts: np.ndarray, names: list[str]) -> list[go.Scatter]:
-    """The shares in percent, of all cells that have clips: white on strong colours, grey on weak ones."""
+    """The shares in percent, of all cells that have videos: white on strong colours, grey on weak ones."""
     shares = np.nan_to_num(_shares(counts))
     traces = []
     for font, shown in ((STRONG, shares >= 0.15), (WEAK, (shares > 0) & (shares < 0.15))):
@@ -173,13 +173,13 @@ def _explained(counts: pd.DataFrame) -> str:
     said = [
         f"{key.replace('dataset', 'data set')} {facts[key]}" for key in ("dataset", "network", "views") if key in facts
     ]
-    said.append(f"{int(counts.to_numpy().sum()):,} clips of {len(counts):,} classes")
+    said.append(f"{int(counts.to_numpy().sum()):,} videos of {len(counts):,} classes")
     told = "; ".join(said)
     parts = [f"{told[:1].upper()}{told[1:]}.", FEW_TOLD if len(counts) <= FEW else MANY_TOLD]
     if mistakes := _mistakes(counts):
         parts.append(f"Most often taken for another: {'; '.join(mistakes)}.")
     if empty := int((counts.to_numpy().sum(axis=1) == 0).sum()):
-        parts.append(f"Rows left blank: {empty} {'classes' if empty > 1 else 'class'} without clips.")
+        parts.append(f"Rows left blank: {empty} {'classes' if empty > 1 else 'class'} without videos.")
     return escape(" ".join(parts))
 
 

@@ -7,6 +7,7 @@ from nas import data
 from nas.data import motion
 from nas.data_settings import DataSettings
 from nas.errors import NasError
+from tests.data import fake_sets
 
 TINY = motion.MotionSettings(train=20, val=10)
 
@@ -17,6 +18,14 @@ def test_source_by_name_by_variable_and_by_folder(tmp_path, motion_folder, monke
     assert list(named.train) == list(found.train) and list(named.val) == list(found.val)
     monkeypatch.setenv("NAS_DATA", str(motion_folder))
     assert len(data.source(DataSettings(path=""), cache=tmp_path).train) == 20
+
+
+def test_a_path_may_name_its_format(tmp_path):
+    folder = fake_sets.write("ucf101", tmp_path / "set")
+    for named in ("ucf101", "ucf101:1"):
+        assert data.source(DataSettings(path=f"{named}:{folder}", format="list"), cache=tmp_path).format == "ucf101:1"
+    with pytest.raises(NasError):
+        data.source(DataSettings(path=f"hmdb51:{folder}"), cache=tmp_path)
 
 
 def test_no_source_says_the_three_ways_to_name_one(tmp_path, monkeypatch):

@@ -43,7 +43,7 @@ def test_the_first_class_stands_at_the_top_left():
     assert (layout.xaxis.title.text, layout.yaxis.title.text) == ("predicted class", "true class")
 
 
-def test_more_ink_is_more_clips_whatever_the_background():
+def test_more_ink_is_more_videos_whatever_the_background():
     scale = confusion_matrix(table()).data[0].colorscale
     positions, opacities = zip(*((at, float(colour.rstrip(")").split(",")[-1])) for at, colour in scale), strict=True)
     assert opacities == pytest.approx([abs(2 * at - 1) ** 0.5 for at in positions], abs=1e-3)
@@ -53,8 +53,8 @@ def test_more_ink_is_more_clips_whatever_the_background():
 
 def test_hovering_tells_names_and_counts():
     texts = confusion_matrix(table()).data[0].hovertext
-    assert texts[0][1] == "<b>push left</b><br>taken for <b>push right</b><br>9 of 40 clips (22.5 %)"
-    assert texts[1][1] == "<b>push right</b><br>recognised<br>38 of 40 clips (95.0 %)"
+    assert texts[0][1] == "<b>push left</b><br>taken for <b>push right</b><br>9 of 40 videos (22.5 %)"
+    assert texts[1][1] == "<b>push right</b><br>recognised<br>38 of 40 videos (95.0 %)"
     assert texts[2][2] == ""
 
 
@@ -95,7 +95,7 @@ def test_classes_that_are_taken_for_each_other_become_neighbours():
     assert np.nan_to_num(figure.data[0].z).diagonal().min() > 0.6
 
 
-def test_an_order_is_found_for_classes_without_clips_and_without_mistakes():
+def test_an_order_is_found_for_classes_without_videos_and_without_mistakes():
     counts = np.diag([3, 0, 5, 0, 1])
     assert sorted(by_confusion(counts)) == [0, 1, 2, 3, 4]
 
@@ -114,10 +114,10 @@ def test_four_hundred_classes_have_no_more_names_than_room():
 
 def test_the_subtitle_tells_the_worst_mistakes_and_the_blank_rows():
     told = subtitle(confusion_matrix(table(dataset="motion", network="trial 7", views="10 clips"))).replace("\xa0", " ")
-    assert told.startswith("Data set motion; network trial 7; views 10 clips; 100 clips of 4 classes.")
+    assert told.startswith("Data set motion; network trial 7; views 10 clips; 100 videos of 4 classes.")
     mistakes = "shrink → grow (25 %); push left → push right (22 %); push right → push left (5 %)"
     assert f"Most often taken for another: {mistakes}." in told
-    assert told.endswith("Rows left blank: 1 class without clips.")
+    assert told.endswith("Rows left blank: 1 class without videos.")
     perfect = subtitle(confusion_matrix(table(np.eye(4, dtype=int))))
     assert "Most often" not in perfect and "blank" not in perfect
 
@@ -133,7 +133,7 @@ def test_names_are_escaped():
 @pytest.mark.parametrize("classes", [0, 1, 3])
 def test_nothing_to_draw(classes):
     figure = confusion_matrix(table(np.zeros((classes, classes), dtype=int), [str(i) for i in range(classes)]))
-    assert figure.layout.annotations[0].text == "no clips yet"
+    assert figure.layout.annotations[0].text == "no videos yet"
 
 
 def test_a_lone_class():

@@ -63,7 +63,16 @@ def _recognised(path: Path) -> ListFormat:
     found = registry.recognised(path)
     if found is None or (found.name == "folders" and _lists_in(path)):
         raise _unrecognised(path)
+    if found.name == "folders" and (unused := _single_list(path)):
+        problem = f"holds folders of videos and a list, {unused.name}"
+        raise NasError(problem, where=str(path), fix=f"name the list, {unused}, or set data.format to folders")
     return found
+
+
+def _single_list(path: Path) -> Path | None:
+    """A list of all videos whose name tells no split, if one lies in a folder."""
+    names = (path / one.name for one in entries(path) if one.name.lower().endswith(ENDINGS) and one.is_file())
+    return next((one for one in names if registry.recognised(one)), None)
 
 
 def _lists_in(path: Path) -> bool:

@@ -199,3 +199,15 @@ def test_lists_that_nobody_understands_are_not_taken_for_folders_of_classes(tmp_
         fake_sets.text(tmp_path / f"{split}.csv", lines)
     with pytest.raises(NasError, match=r"train.csv"):
         formats.read(tmp_path)
+
+
+def test_a_list_beside_folders_of_videos_is_asked_for(tmp_path):
+    touch(tmp_path, *(f"{folder}/{number}.mp4" for folder in ("one", "two") for number in range(3)))
+    (tmp_path / "notes.txt").write_text("taken in May")
+    assert formats.read(tmp_path).classes == ("one", "two")
+    fake_sets.text(tmp_path / "everything.txt", [f"one/{number}.mp4 {number}" for number in range(3)])
+    with pytest.raises(
+        NasError, match=r"holds folders of videos and a list, everything.txt; name the list, .*/everyth"
+    ):
+        formats.read(tmp_path)
+    assert formats.read(tmp_path, DataSettings(format="folders")).classes == ("one", "two")
