@@ -20,6 +20,8 @@ def pack(target: str, flags: dict[str, Any], *, workers: int | None, verify: boo
 
     Raises NasError where the recipe, the data set or the pack are not usable.
     """
+    from nas.data import pack as packs
+
     file = Path(target) / "study.yaml"
     wanted = session.overlaid(
         recipe.load(file if file.is_file() else content.find(target.rstrip("/"), "studies")),
@@ -29,17 +31,11 @@ def pack(target: str, flags: dict[str, Any], *, workers: int | None, verify: boo
         with preparation(console) as progress:
             made = session.prepare(wanted, progress, workers=workers)
             if verify:
-                _verify(made, progress)
+                packs.verify(made, progress)
     except KeyboardInterrupt:
         say(console, "interrupted: every decoded video is kept, and the same command goes on")
         sys.exit(INTERRUPTED)
     _tell(made, console)
-
-
-def _verify(made, progress) -> None:
-    from nas.data import pack as packs
-
-    packs.verify(made, progress)
 
 
 def _tell(made, console: Console) -> None:

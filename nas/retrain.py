@@ -311,7 +311,7 @@ def _unreadable(path: Path) -> NasError:
 def _stored(path: Path, curve: list[dict]) -> train.Result:
     """The result of a finished run, from its metrics and the curve in its checkpoint."""
     try:
-        stored = _read_json(path)
+        stored = {"wait_cause": ""} | _read_json(path)  # runs of before causes were told have none
         names = ("accuracy", "seconds", "wait_share", "wait_cause", "peak_memory", "device")
         return train.Result(curve=curve, **{name: stored[name] for name in names})
     except (KeyError, TypeError) as error:

@@ -112,6 +112,15 @@ def test_another_test_of_a_finished_run_trains_nothing(tmp_path: Path, whole):
     assert {**after, "test": 0} == {**before, "test": 0}
 
 
+def test_a_run_that_was_finished_by_an_earlier_version_is_tested_and_kept(tmp_path: Path, whole):
+    folder = tmp_path / "run"
+    shutil.copytree(whole[0], folder)
+    path, about = folder / "metrics.json", json.loads((folder / "metrics.json").read_text())
+    path.write_text(json.dumps({name: about[name] for name in about if name not in ("wait_cause", "test")}))
+    assert run(folder, on_step=forbidden).curve == whole[1].curve
+    assert json.loads(path.read_text())["test"] == about["test"]
+
+
 def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, whole):
     folder, (whole_folder, uninterrupted) = tmp_path / "run", whole
     child = subprocess.Popen([sys.executable, "-m", __name__, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -20,7 +20,7 @@ from nas.console import count
 from nas.data import pool, shards
 from nas.data.journal import Journal
 from nas.data.task import Task
-from nas.data.videos import Labels, VideoSet
+from nas.data.videos import Labels, Video, VideoSet
 from nas.data_settings import DataSettings
 from nas.errors import NasError
 
@@ -105,10 +105,9 @@ def _results(
     """(number of the video, its run or why there is none), as they end; whatever hung or crashed is tried twice."""
     if not len(order):
         return
-    first = len(videos.train)
 
     def call(number: int) -> tuple:
-        video = videos.train[number] if number < first else videos.val[number - first]
+        video = _numbered(videos, number)
         return str(partial), settings, video.path, video.start, video.end
 
     calls = (call(int(number)) for number in order)
@@ -146,10 +145,14 @@ def amount(size: float) -> str:
 
 def _failed(journal: Journal, videos: VideoSet) -> Iterator[tuple[str, str]]:
     """Path and reason of every video that could not be decoded."""
-    first = len(videos.train)
     for number, reason in sorted(journal.reasons.items()):
-        video = videos.train[number] if number < first else videos.val[number - first]
-        yield video.path, reason
+        yield _numbered(videos, number).path, reason
+
+
+def _numbered(videos: VideoSet, number: int) -> Video:
+    """The video of a number of the journal, which counts those to train on first."""
+    first = len(videos.train)
+    return videos.train[number] if number < first else videos.val[number - first]
 
 
 def _check_readable(partial: Path, journal: Journal, videos: VideoSet, settings: DataSettings) -> None:
