@@ -27,6 +27,7 @@ from nas import checkpoint, files, inflate, testing, train
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
+from nas.data_settings import DataSettings
 from nas.errors import NasError
 from nas.recipe import RetrainSettings
 from nas.weights import Weights
@@ -46,6 +47,8 @@ def retrain(
     folder: Path,
     *,
     seed: int,
+    data: DataSettings,
+    name: str = "",
     weights: Weights | None = None,
     device: str = "auto",
     on_epoch: Callable[[dict], None] | None = None,
@@ -55,13 +58,14 @@ def retrain(
 ) -> train.Result:
     """Train `genotype` at its full size into `folder`; the same call again resumes it, or finds it finished.
 
-    >>> retrain(genotype, pack, RetrainSettings(), Path("runs/17"), seed=0)  # doctest: +SKIP
+    >>> retrain(genotype, pack, RetrainSettings(), Path("runs/17"), seed=0, data=DataSettings())  # doctest: +SKIP
     Result(accuracy=0.91, ...)
 
     Writes genotype.yaml, checkpoint.safetensors (each epoch), best.safetensors (weights of the epoch with
     the highest validation accuracy), weights.safetensors (of the last epoch), curve.csv, confusion.csv (true classes in
-    rows) and metrics.json, both of the test on several views of each validation video; it also keeps `facts`: what the
-    caller knows of where the genotype is from, as JSON values.
+    rows) and metrics.json, both of the test on several views of each validation video; it also keeps the `name` of the
+    network (default: the genotype's), `data`, which `pack` was made from, and `facts`: what the caller knows of where
+    the genotype is from, as JSON values.
     The network starts from `weights` where they are given (see `nas.inflate`), and as built from the seed elsewhere;
     initial.json then says from which file and with what changes. `on_note` is told in a line when a run starts from
     weights, is resumed or was already finished.
@@ -77,6 +81,7 @@ def retrain(
         if curve and (folder / "metrics.json").exists():
             note(f"{folder} is finished already: {len(curve)} epochs")
             finished = _stored(folder / "metrics.json", curve)
+            _complete(folder, pack, data, name or genotype.name or folder.name)
             _test_again(genotype, pack, settings, device, folder, note)
             return finished
         if curve:
@@ -91,7 +96,8 @@ def retrain(
             on_epoch=keeper.keep, on_step=on_step, checkpoint=folder / "checkpoint.safetensors",
         )  # fmt: skip
         keeper.finish()
-        about = _metrics(genotype, pack, run, result, facts or {})
+        about = {"name": name or genotype.name or folder.name, **_metrics(genotype, run, result, facts or {})}
+        about |= {"data": _data(pack, data)}
         tested = _test(model, pack, settings, device, folder, note)
         _write_json(folder / "metrics.json", {**about, "test": tested, "initial": _initial(folder / INITIAL)})
         return result
@@ -220,11 +226,17 @@ def _built(genotype: genotypes.Genotype, seed: int) -> nn.Module:
     return model
 
 
-def _metrics(genotype: genotypes.Genotype, pack: Pack, run: dict, result: train.Result, facts: Mapping) -> dict:
+def _data(pack: Pack, data: DataSettings) -> dict:
+    """The videos as JSON values: where they are, what is kept of them, what their classes are."""
+    task, sizes = pack.task, {"classes": len(pack.classes), "train": len(pack.train), "val": len(pack.val)}
+    told = {"settings": data.model_dump(mode="json"), "names": list(task.classes)}
+    return {"fingerprint": pack.fingerprint, **sizes, "multilabel": task.multilabel, "metric": task.metric, **told}
+
+
+def _metrics(genotype: genotypes.Genotype, run: dict, result: train.Result, facts: Mapping) -> dict:
     """Everything worth knowing of a finished run, as JSON values; costs are of one clip of `costs.clip`."""
     counted = cost(genotype)
     best = max(result.curve, key=lambda row: row["val_accuracy"])
-    sizes = {"classes": len(pack.classes), "train": len(pack.train), "val": len(pack.val)}
     measured = {key: value for key, value in asdict(result).items() if key != "curve"}
     return {
         **measured,
@@ -234,7 +246,6 @@ def _metrics(genotype: genotypes.Genotype, pack: Pack, run: dict, result: train.
         "train": run["train"],
         "clip": run["clip"],
         "seed": run["seed"],
-        "data": {"fingerprint": run["data"], **sizes},
         "versions": _versions(),
         "facts": dict(facts),
     }
@@ -258,6 +269,13 @@ def _test(
     if forward.video.confusion is not None:
         _write_confusion(folder / "confusion.csv", pack.classes, forward.video.confusion)
     return told
+
+
+def _complete(folder: Path, pack: Pack, data: DataSettings, name: str) -> None:
+    """Add what metrics.json did not tell yet when an earlier version wrote it."""
+    about = _read_json(folder / "metrics.json")
+    if "name" not in about:
+        _write_json(folder / "metrics.json", {**about, "name": name, "data": _data(pack, data)})
 
 
 def _test_again(

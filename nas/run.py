@@ -187,7 +187,8 @@ def train_in_full(
     with reporter.shown():
         result = full_training(
             genotype, pack, settings, folder,
-            seed=seed_for(study.recipe.seed, "retraining", chosen.key), weights=weights, device=device,
+            seed=seed_for(study.recipe.seed, "retraining", chosen.key), data=wanted.data,
+            name=f"{study.name}, trial {chosen.number}", weights=weights, device=device,
             on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
         )  # fmt: skip
     _draw_curve(result.curve, folder, session.dataset(wanted), str(genotype.input), metric)

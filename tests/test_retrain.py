@@ -18,7 +18,7 @@ from nas import checkpoint, retrain
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
-from nas.data_settings import ViewSettings
+from nas.data_settings import DataSettings, ViewSettings
 from nas.errors import NasError
 from nas.recipe import RetrainSettings, TrainSettings
 from nas.weights import Weights, read
@@ -43,7 +43,7 @@ def network(**more) -> genotypes.Genotype:
 def run(folder: Path, settings=SETTINGS, genotype=None, pack=None, seed=3, **more):
     genotype, pack = genotype or network(), pack or FakePack()
     settings = RetrainSettings(train=settings, clip=CLIP, test=VIEWS)
-    return retrain.retrain(genotype, pack, settings, folder, seed=seed, device="cpu", **more)
+    return retrain.retrain(genotype, pack, settings, folder, seed=seed, data=DataSettings(), device="cpu", **more)
 
 
 def untimed(curve):
@@ -71,7 +71,9 @@ def test_the_folder_holds_all_that_a_reader_needs(whole):
     assert metrics["costs"]["clip"] == "4x8x8"
     assert metrics["facts"] == {"study": "studies/tiny", "trial": 17, "proxy_accuracy": 0.7}
     assert metrics["seed"] == 3
-    assert metrics["data"] == {"fingerprint": "random clips", "classes": 6, "train": 42, "val": 30}
+    told = metrics["data"]
+    assert (told["fingerprint"], told["classes"], told["train"], told["val"]) == ("random clips", 6, 42, 30)
+    assert told["names"] == list("012345") and told["settings"] == DataSettings().model_dump(mode="json")
     assert metrics["versions"]["torch"] == torch.__version__
     test = metrics["test"]
     assert test["views"] == "2 clips" and test["video"]["top1"] == test["clip"]["top1"] == result.accuracy
@@ -105,7 +107,9 @@ def test_another_test_of_a_finished_run_trains_nothing(tmp_path: Path, whole):
     folder = tmp_path / "run"
     shutil.copytree(whole[0], folder)
     settings = RetrainSettings(train=SETTINGS, clip=CLIP, test=ViewSettings(clips=3, reverse=False))
-    retrain.retrain(network(), FakePack(), settings, folder, seed=3, device="cpu", on_step=forbidden)
+    retrain.retrain(
+        network(), FakePack(), settings, folder, seed=3, data=DataSettings(), device="cpu", on_step=forbidden
+    )
     before, after = (json.loads((one / "metrics.json").read_text()) for one in (whole[0], folder))
     assert after["test"]["views"] == "3 clips" and "reversed" not in after["test"]
     assert after["test"]["video"] == before["test"]["video"], "all views of a fake clip are the same"

@@ -1,0 +1,29 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def _import(files: list[str] | None) -> list[str] | None:
+    """Make the blocks in the user's files known, before anything else is read."""
+    from nas import user_blocks
+
+    for file in files or []:
+        user_blocks.load(file)
+    return files
+
+
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        callback=_import,
+        is_eager=True,
+        help="A Python file with blocks, scores or samplers of yours.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side: one per GPU, or sharing the cores.")]

@@ -1,0 +1,109 @@
+"""A trained network as `nas retrain` left it: what to build, with which weights, and what its clips are made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas import genotype as genotypes
+from nas.data_settings import ClipSettings, DataSettings, ViewSettings
+from nas.errors import NasError
+from nas.genotype import Genotype
+from nas.schema import SchemaError, validate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+METRICS, GENOTYPE, WEIGHTS = "metrics.json", "genotype.yaml", "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run in `folder`, with the `weights` that were asked for.
+
+    `data` says which videos it was trained on and which of their frames are kept (`data.pack`), `clip` what the network
+    sees of these, `test` in how many views it was tested. `metric` is what its accuracy is (top1, mean_class or map),
+    `about` all of metrics.json.
+    """
+
+    name: str
+    folder: Path
+    genotype: Genotype
+    weights: Path
+    classes: tuple[str, ...]
+    multilabel: bool
+    metric: str
+    data: DataSettings
+    clip: ClipSettings
+    test: ViewSettings
+    about: dict[str, Any]
+
+    def model(self) -> nn.Module:
+        """The network with its weights, on the CPU, in eval mode.
+
+        Raises NasError for weights of another network, of a newer schema, cut off or altered.
+        """
+        from nas import checkpoint
+        from nas.build import build
+
+        model = build(self.genotype, seed=0)
+        checkpoint.load_weights(self.weights, model)
+        return model.eval()
+
+
+def load(target: str | Path) -> Trained:
+    """A trained network: the folder that `nas retrain` wrote, or one of the .safetensors files in it.
+
+    >>> load("studies/motion/retrained/4/best.safetensors").classes  # doctest: +SKIP
+    ('appear', 'approach', ...)
+
+    A folder stands for the weights of the last epoch, weights.safetensors. Raises NasError where the run is not
+    finished, or its files are missing or damaged.
+    """
+    path = Path(target)
+    folder, weights = (path.parent, path) if path.suffix == ".safetensors" else (path, path / WEIGHTS)
+    about = _about(folder)
+    if not weights.is_file():
+        there = ", ".join(sorted(file.name for file in folder.glob("*.safetensors"))) or "nothing"
+        raise NasError("is not there", where=str(weights), fix=f"name a file of weights that is: {there}")
+    found = genotypes.load(folder / GENOTYPE)
+    told = about["data"]
+    settings = {"data": DataSettings, "clip": ClipSettings, "test": ViewSettings}
+    written = {"data": told["settings"], "clip": about["clip"], "test": about["test"]["settings"]}
+    try:
+        read = {key: validate(model, written[key]) for key, model in settings.items()}
+    except SchemaError as error:
+        raise _damaged(folder, error.problem) from None
+    return Trained(
+        name=about["name"], folder=folder, genotype=found, weights=weights, classes=tuple(told["names"]),
+        multilabel=told["multilabel"], metric=told["metric"], about=about, **read,
+    )  # fmt: skip
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """metrics.json, whose parts that are needed are there."""
+    path = folder / METRICS
+    if not folder.is_dir():
+        raise NasError("no such folder", where=str(folder), fix="name a folder that nas retrain wrote")
+    if not path.exists():
+        begun = (folder / "checkpoint.safetensors").exists()
+        problem = "its training is not finished" if begun else "is no folder of a trained network"
+        fix = "repeat the nas retrain that began it" if begun else "name a folder that nas retrain wrote"
+        raise NasError(problem, where=str(folder), fix=fix)
+    try:
+        about = json.loads(path.read_text())
+        complete = {"settings", "names", "multilabel", "metric"} <= about["data"].keys() and "name" in about
+        about["clip"], about["test"]["settings"]  # noqa: B018  (asked for below)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(folder, "cannot be read") from error
+    if not complete:
+        fix = "repeat the nas retrain that wrote it: it adds what is missing"
+        raise NasError("was written before runs told their data", where=str(path), fix=fix)
+    return about
+
+
+def _damaged(folder: Path, problem: str) -> NasError:
+    fix = "delete it: the nas retrain that wrote it writes it again from the checkpoint"
+    return NasError(f"is damaged: {problem}", where=str(folder / METRICS), fix=fix)
