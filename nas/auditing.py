@@ -10,12 +10,25 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from nas import audit_card, content, correlation, fidelity, figures_page, files, fronts, run, score_table, session
+from nas import (
+    audit_card,
+    content,
+    correlation,
+    fidelity,
+    figures_page,
+    files,
+    fronts,
+    retraining,
+    run,
+    score_table,
+    session,
+)
 from nas import study as studies
 from nas.console import count, say
 from nas.data_settings import ClipSettings
@@ -23,11 +36,11 @@ from nas.errors import NasError
 from nas.plots.proxy_fidelity import proxy_fidelity
 from nas.plots.score_correlations import score_correlations
 from nas.preparation import preparation
-from nas.recipe import TrainSettings
 from nas.scores import SCORES, find
 from nas.seeds import seed_for
 from nas.study import Study
 from nas.tally import Diverged
+from nas.train_settings import TrainSettings
 from nas.trial import Trial
 
 BASELINES = ("depth", "params", "gflops", "interactions")  # exact costs, of the network at full size
@@ -181,7 +194,8 @@ def _as_the_recipe_says(study: Study, trial: Trial, told: dict, path: Path) -> b
     wanted = session.retraining(study)
     try:
         settings = TrainSettings.model_validate(told["train"]), ClipSettings.model_validate(told["clip"])
-        run_of = told["seed"], told["data"]["fingerprint"], told.get("initial")
+        videos = told.get("facts", {}).get("proxy_videos", told["data"]["fingerprint"])
+        run_of = told["seed"], videos, told.get("initial")
     except (KeyError, TypeError, ValueError):
         raise _damaged(path) from None
     seed = seed_for(study.recipe.seed, "retraining", trial.key)
@@ -212,14 +226,16 @@ def _train(study: Study, chosen: Sequence[Trial], device: str, console: Console)
         return
     settings = session.retraining(study)
     wanted = session.wanted(study, session.request(str(study.folder), {}))
+    jobs = [retraining.of_trial(study, trial, settings, wanted.data) for trial in left]
     with preparation(console) as progress:
-        pack = session.prepare(wanted, progress)
-    if pack.fingerprint != study.attributes["data"]:
+        pack, first = retraining.packed(jobs[0], progress)
+    if first.facts["proxy_videos"] != study.attributes["data"]:
         problem = "the videos differ from those the study was started on"
         raise NasError(problem, where=str(study.folder), fix="name the former ones as data.path in its study.yaml")
-    for trial in left:
+    for trial, job in zip(left, jobs, strict=True):
         try:
-            run.train_in_full(study, trial, pack, wanted, settings, _folder(study, trial), None, device, console)
+            facts = {**job.facts, "proxy_videos": study.attributes["data"]}
+            retraining.train(replace(job, facts=facts), pack, None, device, console)
         except Diverged as error:
             say(console, f"trial {trial.number}: {error}; left out")
 

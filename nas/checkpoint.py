@@ -1,8 +1,8 @@
 """A training run on disk: one safetensors file, without pickle, replaced as a whole or not at all.
 
-The tensors are the weights and the momentum; everything else (which run this is, its curve, the state of
-the loss scaler) is JSON text in the file's metadata. Reading checks first and changes the model last, so
-a file that is cut off, altered, of another network or of a newer schema costs one line and no weights.
+The tensors are the weights, the optimiser's, and those of a moving average; everything else (which run this is, its
+curve, the state of the loss scaler) is JSON text in the file's metadata. Reading checks first and changes the model
+last, so a file that is cut off, altered, of another network or of a newer schema costs one line and no weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from nas import files
 from nas.errors import NasError
 
-SCHEMA = 1
+SCHEMA = 2
 CHECKPOINT, WEIGHTS = "nas checkpoint", "nas weights"
 RESTART = "delete it to train from the start, or put its backup back"
 
@@ -39,16 +39,25 @@ class Progress:
     scaler: dict
 
 
-def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write weights, momentum and `progress` to `path`; whoever kills this finds the previous file.
+def save(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    average: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write weights, the optimiser's state, `average` (weights by name) and `progress` to `path`.
+
+    Whoever kills this finds the previous file.
 
     >>> save(Path("checkpoint.safetensors"), model, optimizer, Progress(run={}, curve=[], scaler={}))  # doctest: +SKIP
     """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in (average or {}).items()}
     for name, parameter in model.named_parameters():
-        momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
-        if momentum is not None:
-            tensors[f"momentum.{name}"] = momentum
+        for key, value in optimizer.state.get(parameter, {}).items():
+            if value is not None:
+                tensors[f"optimiser.{key}.{name}"] = value
     files.write(path, _encode(tensors, CHECKPOINT, asdict(progress)))
 
 
@@ -57,25 +66,41 @@ def peek(path: Path) -> Progress:
     return _progress(path, _read(path, CHECKPOINT)[0])
 
 
-def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put a checkpoint's weights and momentum into `model` and `optimizer`; both may be on any device.
+def load(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: Mapping[str, Tensor] | None = None
+) -> Progress:
+    """Put a checkpoint into `model`, `optimizer` and `average` (tensors by name); all may be on any device.
 
-    Raises NasError when the file is damaged, not a checkpoint, of another network or of a newer schema;
-    model and optimizer are then untouched.
+    Raises NasError when the file is damaged, not a checkpoint, of another network or of a newer schema; all three are
+    then untouched.
     """
     state, tensors = _read(path, CHECKPOINT)
     progress = _progress(path, state)
-    weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-    momentum = {name.removeprefix("momentum."): t for name, t in tensors.items() if name[:5] != "model"}
+    weights, means, moved = (_below(tensors, kind) for kind in ("model.", "average.", "optimiser."))
     parameters = dict(model.named_parameters())
     _check_same_network(path, weights, model.state_dict())
-    _check_same_network(path, momentum, {n: parameters[n] for n in momentum if n in parameters})
+    _check_same_network(path, means, average or {})
+    states = {key: _below(moved, f"{key}.") for key in {name.partition(".")[0] for name in moved}}
+    for some in states.values():
+        sized = {name: tensor for name, tensor in some.items() if tensor.ndim}
+        _check_same_network(path, sized, {name: parameters[name] for name in sized if name in parameters})
     _copy(weights, model.state_dict())
-    for name, tensor in momentum.items():
-        # in the parameter's own memory format, as training would have made it
-        buffer = torch.empty_like(parameters[name]).copy_(tensor)
-        optimizer.state[parameters[name]]["momentum_buffer"] = buffer.detach()
+    _copy(means, average or {})
+    for key, some in states.items():
+        for name, tensor in some.items():
+            optimizer.state[parameters[name]][key] = _beside(tensor, parameters[name])
     return progress
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _beside(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """The optimiser's tensor on the parameter's device, in its memory format, as training would have made it."""
+    if not tensor.ndim:
+        return tensor.to(parameter.device)
+    return torch.empty_like(parameter).copy_(tensor).detach()
 
 
 def save_weights(path: Path, model: nn.Module, about: Mapping) -> None:
@@ -155,7 +180,15 @@ def _read(path: Path, kind: str) -> tuple[dict, dict[str, Tensor]]:
     about = _about(path, header.get("__metadata__", {}).get("nas"), kind)
     if about["digest"] != _digest(tensors, about["state"]):
         raise NasError("was altered after it was written", where=str(path), fix=RESTART)
-    return json.loads(about["state"]), tensors
+    return json.loads(about["state"]), _upgraded(tensors, int(about["schema"]))
+
+
+def _upgraded(tensors: dict[str, Tensor], schema: int) -> dict[str, Tensor]:
+    """Tensors under the names of the present schema: the first one knew no optimiser but SGD."""
+    if schema > 1:
+        return tensors
+    old, new = "momentum.", "optimiser.momentum_buffer."
+    return {new + name.removeprefix(old) if name.startswith(old) else name: t for name, t in tensors.items()}
 
 
 def _about(path: Path, text: str | None, kind: str) -> dict:

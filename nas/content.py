@@ -28,8 +28,8 @@ def find(name: str, folder: str) -> Path:
     if alias := next((found for root in roots for found in _also_called(root, bare)), None):
         return alias
     looked = ", ".join(dict.fromkeys(map(_short, roots)))
-    known = {entry for root in roots for entry in listed(root, folder)}
-    raise NasError(f"{name}: no such file or {folder} name (looked in {looked})", fix=nearest(Path(bare).stem, known))
+    fix = nearest(Path(bare).stem, names(folder))
+    raise NasError(f"{name}: no such file or {folder} name (looked in {looked})", fix=fix)
 
 
 def study_folder(target: str) -> Path:
@@ -50,6 +50,11 @@ def listed(root: Path, folder: str) -> list[str]:
     if folder == "studies":
         return sorted(path.parent.name for path in root.glob("*/study.yaml"))
     return sorted(path.stem for path in root.glob("*.yaml"))
+
+
+def names(folder: str) -> list[str]:
+    """The names of all content of one kind."""
+    return sorted({name for root in places() for name in listed(root / folder, folder)})
 
 
 def everything(folder: str) -> list[Path]:

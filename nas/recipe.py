@@ -10,40 +10,16 @@ import re
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from nas import strict_yaml
+from nas import presets, strict_yaml
 from nas.blocks.registry import plain
-from nas.data_settings import ClipSettings, DataSettings, Fraction, Share, ViewSettings
+from nas.data_settings import ClipSettings, DataSettings, Fraction, PackSettings, ViewSettings
 from nas.errors import NasError
 from nas.genotype import located
 from nas.schema import Settings, validate
+from nas.train_settings import TrainSettings
 from nas.units import Budget, objectives
-
-
-class TrainSettings(Settings):
-    """One training run: SGD with warm-up and half-cosine, as the CSN paper trains."""
-
-    # passes over the training videos
-    epochs: PositiveInt = 8
-    # clips a step
-    batch: PositiveInt = 32
-    # peak learning rate at this batch size
-    lr: PositiveFloat = 0.15
-    # epochs of linear warm-up (fractions allowed)
-    warmup: Annotated[float, Field(ge=0)] = 1.0
-    momentum: Share = 0.9
-    # L2 penalty on convolution and linear weights; norms and biases have none
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    label_smoothing: Share = 0.0
-    # mixup's alpha: clips and labels are mixed by shares from Beta(alpha, alpha); 0 mixes none
-    mixup: Annotated[float, Field(ge=0)] = 0.0
-    # share of the features zeroed at random in front of the classifier
-    dropout: Share = 0.0
-    # largest norm of the gradient; 0 does not clip
-    clip_gradient: Annotated[float, Field(ge=0)] = 0.0
-    # auto: bf16 on a GPU, fp32 on a CPU (where bf16 slows depthwise convolutions down)
-    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
 
 
 class ProxySettings(Settings):
@@ -65,9 +41,19 @@ class ProxySettings(Settings):
 class RetrainSettings(Settings):
     """The full training of a chosen genotype, at its own width and depth, and its test."""
 
+    # the name of a paper's recipe in studies/presets/, which fills what is not written here; empty: none
+    preset: str = ""
+    # what is kept of each video for it; null: as for the proxies
+    pack: PackSettings | None = None
     clip: ClipSettings = ClipSettings()
     train: TrainSettings = TrainSettings()
     test: ViewSettings = ViewSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, written: Any) -> Any:
+        name = written.get("preset") if isinstance(written, dict) else ""
+        return presets.filled(name, written) if name else written
 
 
 class StoppingSettings(Settings):

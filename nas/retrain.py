@@ -7,37 +7,34 @@ overwritten by another one.
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from filelock import FileLock, Timeout
 from torch import nn
 
 import nas
-from nas import checkpoint, files, inflate, testing, train
+from nas import checkpoint, files, inflate, recorded, testing, train
 from nas import genotype as genotypes
 from nas.build import build
+from nas.console import count
 from nas.cost import cost
 from nas.data_settings import DataSettings
 from nas.errors import NasError
+from nas.group import ALONE, Group
 from nas.recipe import RetrainSettings
+from nas.run_files import LOCK, Keeper, claimed, read_metrics, unreadable, write_confusion, write_json
 from nas.weights import Weights
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
 
-INITIAL = "initial.json"
+INITIAL, METRICS, CHECKPOINT = "initial.json", "metrics.json", "checkpoint.safetensors"
 LIBRARIES = ("torch", "safetensors", "numpy", "pydantic")
-LOCK = ".lock"
 
 
 def retrain(
@@ -55,6 +52,7 @@ def retrain(
     on_step: Callable[[int, int], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     facts: Mapping | None = None,
+    group: Group = ALONE,
 ) -> train.Result:
     """Train `genotype` at its full size into `folder`; the same call again resumes it, or finds it finished.
 
@@ -68,20 +66,24 @@ def retrain(
     the genotype is from, as JSON values.
     The network starts from `weights` where they are given (see `nas.inflate`), and as built from the seed elsewhere;
     initial.json then says from which file and with what changes. `on_note` is told in a line when a run starts from
-    weights, is resumed or was already finished.
+    weights, is resumed or was already finished. Of the processes of a `group`, which must all see the folder, the first
+    one writes, speaks and tests.
 
     Raises NasError when the folder belongs to another genotype, settings, seed, data or weights, when another
     process trains in it, and when network and data or weights do not fit; see also `train.fit`.
     """
     note = on_note or (lambda text: None)
     _check_classes(genotype, pack)
-    with files.tidied(folder, LOCK), _claimed(folder):
+    if not group.is_first:
+        return _beside(genotype, pack, settings, folder, seed=seed, weights=weights, device=device, group=group)
+    with files.tidied(folder, LOCK), claimed(folder):
         run = train.identity(pack, settings.train, settings.clip, seed)
         curve = _earlier(folder, genotype, run, weights)
-        if curve and (folder / "metrics.json").exists():
-            note(f"{folder} is finished already: {len(curve)} epochs")
-            finished = _stored(folder / "metrics.json", curve)
-            _complete(folder, pack, data, name or genotype.name or folder.name)
+        name = name or genotype.name or folder.name
+        if curve and (folder / METRICS).exists():
+            note(f"{folder} is finished already: {count(len(curve), 'epoch')}")
+            finished = _stored(folder / METRICS, curve)
+            _complete(folder, pack, data, name)
             _test_again(genotype, pack, settings, device, folder, note)
             return finished
         if curve:
@@ -89,82 +91,64 @@ def retrain(
         model = _built(genotype, seed)
         if not curve:
             _start(model, folder / INITIAL, weights, note)
-        files.write(folder / "genotype.yaml", genotypes.to_yaml(genotype).encode())
-        keeper = _Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
+        _write_genotype(folder / "genotype.yaml", genotype)
+        keeper = Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
         result = train.fit(
-            model, pack, settings.train, settings.clip, seed=seed, device=device,
-            on_epoch=keeper.keep, on_step=on_step, checkpoint=folder / "checkpoint.safetensors",
+            model, pack, settings.train, settings.clip, seed=seed, device=device, group=group,
+            on_epoch=keeper.keep, on_step=on_step, checkpoint=folder / CHECKPOINT,
         )  # fmt: skip
         keeper.finish()
-        about = {"name": name or genotype.name or folder.name, **_metrics(genotype, run, result, facts or {})}
-        about |= {"data": _data(pack, data)}
+        about = {"name": name, **_metrics(genotype, run, result, facts or {}), "data": _data(pack, data)}
         tested = _test(model, pack, settings, device, folder, note)
-        _write_json(folder / "metrics.json", {**about, "test": tested, "initial": _initial(folder / INITIAL)})
+        write_json(folder / METRICS, {**about, "test": tested, "initial": _initial(folder / INITIAL)})
         return result
 
 
-class _Keeper:
-    """Writes what each epoch leaves behind besides the checkpoint."""
-
-    def __init__(self, folder: Path, model: nn.Module, curve: list[dict], about: dict, on_epoch: Callable | None):
-        self.folder, self.model, self.curve, self.about = folder, model, list(curve), about
-        self.on_epoch = on_epoch
-
-    def keep(self, row: dict) -> None:
-        best = max((earlier["val_accuracy"] for earlier in self.curve), default=-1.0)
-        self.curve.append(row)
-        if row["val_accuracy"] > best:
-            self._weights("best.safetensors", row)
-        self._write_curve()
-        if self.on_epoch:
-            self.on_epoch(row)
-
-    def finish(self) -> None:
-        self._weights("weights.safetensors", self.curve[-1])
-        self._write_curve()
-
-    def _weights(self, name: str, row: dict) -> None:
-        about = self.about | {"epoch": row["epoch"], "val_accuracy": row["val_accuracy"]}
-        checkpoint.save_weights(self.folder / name, self.model, about)
-
-    def _write_curve(self) -> None:
-        """All of the curve, so that a row lost in a crash comes back with the next one."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [*self.curve[0], "val_error"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row | {"val_error": 1 - row["val_accuracy"]} for row in self.curve)
-        files.write(self.folder / "curve.csv", text.getvalue().encode())
+def _beside(
+    genotype: genotypes.Genotype,
+    pack: Pack,
+    settings: RetrainSettings,
+    folder: Path,
+    *,
+    seed: int,
+    weights: Weights | None,
+    device: str,
+    group: Group,
+) -> train.Result:
+    """Train with the first process of the group, which sees to the folder."""
+    saved = folder / CHECKPOINT
+    if (folder / METRICS).exists() and saved.exists():
+        return _stored(folder / METRICS, checkpoint.peek(saved).curve)
+    model = build(genotype, seed=seed)
+    if weights and not saved.exists():
+        inflate.inflate(weights.tensors, model, deflated=weights.deflated)
+    how = {"seed": seed, "device": device, "group": group, "checkpoint": saved}
+    return train.fit(model, pack, settings.train, settings.clip, **how)
 
 
-@contextlib.contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """The folder, made and kept for this process; the claim ends with the process, however it ends."""
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        problem = "another process is training in this folder"
-        raise NasError(problem, where=str(folder), fix="wait for it, or choose another folder") from None
-    except OSError as error:
-        problem = f"cannot be used as a folder ({error.strerror})"
-        raise NasError(problem, where=str(folder), fix="choose a folder that can be written to") from error
-    with lock:
-        yield
+def _write_genotype(path: Path, genotype: genotypes.Genotype) -> None:
+    """The genotype with the costs that it is trained at."""
+    written = genotype.model_copy(update={"exact": (recorded.record(genotype),), "published": ()})
+    files.write(path, genotypes.to_yaml(written).encode())
 
 
 def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: Weights | None) -> list[dict]:
     """The epochs an earlier call left in the folder; raises NasError when they are of another run."""
-    written, saved = folder / "genotype.yaml", folder / "checkpoint.safetensors"
+    written, saved = folder / "genotype.yaml", folder / CHECKPOINT
     if written.exists():
-        there = genotypes.to_plain(genotypes.load(written))
-        checkpoint.check_same_run(written, there, genotypes.to_plain(genotype))
+        there = genotypes.load(written)
+        recorded.check(there, str(written))
+        checkpoint.check_same_run(written, _without_facts(there), _without_facts(genotype))
     if not saved.exists():
         return []
     progress = checkpoint.peek(saved)
     checkpoint.check_same_run(saved, train.renewed(progress.run), run)
     _check_same_weights(folder / INITIAL, weights)
     return progress.curve
+
+
+def _without_facts(genotype: genotypes.Genotype) -> dict:
+    return genotypes.to_plain(genotype.model_copy(update={"exact": (), "published": ()}))
 
 
 def _check_same_weights(path: Path, weights: Weights | None) -> None:
@@ -186,7 +170,7 @@ def _start(model: nn.Module, path: Path, weights: Weights | None, note: Callable
         report = inflate.inflate(weights.tensors, model, deflated=weights.deflated)
     except NasError as error:
         raise error.at(str(weights.path)) from None
-    _write_json(path, {**_source(weights), **asdict(report)})
+    write_json(path, {**_source(weights), **asdict(report)})
     first, *others = report.lines()
     note(f"starts from {weights.path}: {first}")
     for line in others:
@@ -217,13 +201,9 @@ def _check_classes(genotype: genotypes.Genotype, pack: Pack) -> None:
 
 
 def _built(genotype: genotypes.Genotype, seed: int) -> nn.Module:
-    """The network, whose parameters are as many as its cost says: what was searched is what is trained."""
-    model = build(genotype, seed=seed)
-    built, counted = sum(p.numel() for p in model.parameters()), cost(genotype).params
-    if built != counted:
-        problem = f"the built network has {built} parameters, its cost says {counted}"
-        raise NasError(problem, fix="report this genotype as a bug")
-    return model
+    """The network, which costs what its genotype says: what was searched is what is trained."""
+    recorded.check_built(genotype)
+    return build(genotype, seed=seed)
 
 
 def _data(pack: Pack, data: DataSettings) -> dict:
@@ -267,15 +247,15 @@ def _test(
     if isinstance(found, testing.Arrow):
         told["reversed"] = {"video": found.backward.video.to_plain(), "clip": found.backward.clip.to_plain()}
     if forward.video.confusion is not None:
-        _write_confusion(folder / "confusion.csv", pack.classes, forward.video.confusion)
+        write_confusion(folder / "confusion.csv", pack.classes, forward.video.confusion)
     return told
 
 
 def _complete(folder: Path, pack: Pack, data: DataSettings, name: str) -> None:
     """Add what metrics.json did not tell yet when an earlier version wrote it."""
-    about = _read_json(folder / "metrics.json")
+    about = read_metrics(folder / METRICS)
     if "name" not in about:
-        _write_json(folder / "metrics.json", {**about, "name": name, "data": _data(pack, data)})
+        write_json(folder / METRICS, {**about, "name": name, "data": _data(pack, data)})
 
 
 def _test_again(
@@ -287,7 +267,7 @@ def _test_again(
     note: Callable[[str], None],
 ) -> None:
     """Tell the test of a finished run, after doing it anew where the recipe's test is another one now."""
-    about = _read_json(folder / "metrics.json")
+    about = read_metrics(folder / METRICS)
     before = about.get("test") or {}
     if before.get("settings") == settings.test.model_dump(mode="json"):
         for line in before["lines"]:
@@ -295,14 +275,7 @@ def _test_again(
         return
     model = _built(genotype, about["seed"])
     checkpoint.load_weights(folder / "weights.safetensors", model)
-    _write_json(folder / "metrics.json", about | {"test": _test(model, pack, settings, device, folder, note)})
-
-
-def _write_confusion(path: Path, classes: tuple[str, ...], counts: np.ndarray) -> None:
-    text = io.StringIO()
-    rows = ([name, *row] for name, row in zip(classes, counts.tolist(), strict=True))
-    csv.writer(text, lineterminator="\n").writerows([["true class", *classes], *rows])
-    files.write(path, text.getvalue().encode())
+    write_json(folder / METRICS, about | {"test": _test(model, pack, settings, device, folder, note)})
 
 
 def _versions() -> dict[str, str]:
@@ -310,27 +283,11 @@ def _versions() -> dict[str, str]:
     return {"nas": nas.__version__, "python": platform.python_version(), **libraries}
 
 
-def _write_json(path: Path, value: dict) -> None:
-    files.write(path, (json.dumps(value, indent=2) + "\n").encode())
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise _unreadable(path) from error
-
-
-def _unreadable(path: Path) -> NasError:
-    fix = "delete it: the same command writes it again from the checkpoint"
-    return NasError("cannot be read as the metrics of a run", where=str(path), fix=fix)
-
-
 def _stored(path: Path, curve: list[dict]) -> train.Result:
     """The result of a finished run, from its metrics and the curve in its checkpoint."""
     try:
-        stored = {"wait_cause": ""} | _read_json(path)  # runs of before causes were told have none
-        names = ("accuracy", "seconds", "wait_share", "wait_cause", "peak_memory", "device")
+        stored = {"wait_cause": "", "precise": {}} | read_metrics(path)  # what earlier versions did not tell
+        names = ("accuracy", "seconds", "wait_share", "wait_cause", "peak_memory", "device", "precise")
         return train.Result(curve=curve, **{name: stored[name] for name in names})
     except (KeyError, TypeError) as error:
-        raise _unreadable(path) from error
+        raise unreadable(path) from error

@@ -1,28 +1,23 @@
-"""The long-running commands, from request to result: search, pareto, retrain."""
+"""The commands around a study, from request to result: search and pareto."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from nas import content, files, fronts, session, sources, strict_yaml
 from nas import study as studies
-from nas.console import count, say
-from nas.data_settings import METRICS
+from nas.console import say
 from nas.driving import LOCK, driving
 from nas.preparation import preparation
 from nas.progress import SearchReporter, front_table
-from nas.recipe import Recipe, RetrainSettings, TrainSettings
+from nas.recipe import Recipe
 from nas.search import loop, registry
 from nas.search.start import Start, starts
-from nas.seeds import seed_for
 from nas.sources import Means, Source
 from nas.study import Study
-from nas.summary import summary
 from nas.trial import Trial
 from nas.units import CONVENTION
 
@@ -130,107 +125,6 @@ def pareto(target: str, *, console: Console) -> None:
         knee=fronts.pick(trials, study.recipe.objectives, "knee").number if best else None,
     )
     say(console, f"wrote {study.folder}/pareto.csv, pareto.yaml and pareto.html")
-
-
-def retrain(
-    target: str,
-    *,
-    trial: int | None,
-    pick: str | None,
-    epochs: int | None,
-    data: str | None,
-    weights: str | None,
-    deflated: str,
-    device: str,
-    console: Console,
-) -> None:
-    """Train one trial's genotype at full size into `retrained/<trial>` of the study's folder."""
-    study = studies.open_study(content.study_folder(target))
-    chosen = study.trial(trial) if trial is not None else fronts.pick(study.trials(), study.recipe.objectives, pick)
-    settings = session.retraining(study)
-    wanted = study.recipe.model_copy(
-        update={"data": study.recipe.data.model_copy(update={"path": data or study.recipe.data.path})}
-    )
-    if epochs:
-        length = settings.train.model_copy(update=_length(settings.train, epochs))
-        settings = settings.model_copy(update={"train": length})
-    folder = study.folder / "retrained" / str(chosen.number)
-    initial = _initial(weights, deflated) if weights else None
-    try:
-        with preparation(console) as progress:
-            pack = session.prepare(wanted, progress)
-        train_in_full(study, chosen, pack, wanted, settings, folder, initial, device, console)
-    except KeyboardInterrupt:
-        say(console, "interrupted: finished epochs are kept, and the same command goes on")
-        sys.exit(INTERRUPTED)
-
-
-def train_in_full(
-    study, chosen, pack, wanted, settings: RetrainSettings, folder: Path, weights, device: str, console: Console
-) -> None:
-    """Train one trial at full size in `folder`, with what is to be seen on screen."""
-    from nas.progress import RetrainReporter
-    from nas.retrain import retrain as full_training
-
-    train = settings.train
-    genotype = fronts.genotype_of(chosen).model_copy(update={"input": settings.clip.clip, "classes": len(pack.classes)})
-    facts = {
-        "study": study.name,
-        "trial": chosen.number,
-        "proxy_accuracy": chosen.accuracy,
-        "proxy": str(study.recipe.proxy),
-    }
-    clips = f"{count(train.epochs, 'epoch')} of {len(pack.train)} clips {genotype.input}"
-    say(console, f"trial {chosen.number}: {summary(genotype)}; {clips}")
-    metric = METRICS[pack.task.metric]
-    reporter = RetrainReporter(console, train.epochs, metric)
-    with reporter.shown():
-        result = full_training(
-            genotype, pack, settings, folder,
-            seed=seed_for(study.recipe.seed, "retraining", chosen.key), data=wanted.data,
-            name=f"{study.name}, trial {chosen.number}", weights=weights, device=device,
-            on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=facts,
-        )  # fmt: skip
-    _draw_curve(result.curve, folder, session.dataset(wanted), str(genotype.input), metric)
-    _draw_confusion(folder, session.dataset(wanted))
-    proxy = "none" if chosen.accuracy is None else f"{chosen.accuracy:.3f}"
-    told = f"{metric} {result.accuracy:.3f} after full training (one view, as validated), {proxy} by the proxy"
-    say(console, f"{told}; wrote {folder}")
-
-
-def _length(train: TrainSettings, epochs: int) -> dict[str, Any]:
-    """Another number of epochs, and a warm-up that still fits into it."""
-    warmup = train.warmup if train.warmup <= epochs else train.warmup * epochs / train.epochs
-    return {"epochs": epochs, "warmup": warmup}
-
-
-def _initial(weights: str, deflated: str):
-    from nas.weights import read
-
-    return replace(read(Path(weights)), deflated=deflated)
-
-
-def _draw_curve(curve: list[dict], folder: Path, dataset: str, clip: str, metric: str) -> None:
-    import pandas as pd
-
-    from nas.plots.learning_curves import learning_curves
-
-    rows = pd.DataFrame(curve)
-    rows.attrs = {"dataset": dataset, "clip": clip, "metric": metric}
-    learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
-
-
-def _draw_confusion(folder: Path, dataset: str) -> None:
-    """Which classes the test took for which, where each video has one."""
-    import pandas as pd
-
-    from nas.plots.confusion_matrix import confusion_matrix
-
-    if not (folder / "confusion.csv").exists():
-        return
-    counts = pd.read_csv(folder / "confusion.csv", index_col=0)
-    counts.attrs = {"dataset": dataset}
-    confusion_matrix(counts).write_html(folder / "confusion.html", include_plotlyjs=True)
 
 
 def _front_yaml(best: list[Trial]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas import content, recipe, space, user_blocks
 from nas import study as studies
+from nas.data_settings import DataSettings
 from nas.errors import NasError
 from nas.recipe import Recipe, RetrainSettings
 from nas.schema import SchemaError, validate
@@ -129,7 +130,7 @@ def start(asked: Request, found: Space, source: Source, known: list[Start]) -> S
         "metric": source.metric,
         "versions": versions(),
         "skipped_videos": source.skipped,
-        "dataset": dataset(asked.recipe),
+        "dataset": dataset(asked.recipe.data),
     }
     return studies.create(asked.folder, asked.recipe, asked.base, found, facts)
 
@@ -153,27 +154,19 @@ def prepare(wanted: Recipe, preparation: Preparation, *, workers: int | None = N
 
     `preparation` is told how far that is, and what its user should know of the videos.
     """
-    from nas import data
-    from nas.data.pack import pack
     from nas.data.packing import untrained
-    from nas.data.task import task
+    from nas.packed import packed
 
-    cache = data.cache_folder()
-    videos = data.source(wanted.data, cache=cache, progress=preparation)
-    found = task(videos, wanted.data)
-    mirrored = [found.mirrored_by(clip.flip) for clip in (wanted.proxy.clip, wanted.retrain.clip)]
-    for note in dict.fromkeys([*videos.notes, *mirrored]):
-        if note:
-            preparation.note(note)
-    made = pack(videos, wanted.data, cache, progress=preparation, workers=workers)
-    if untaught := untrained(found, made.train.labels, made.val.labels):
+    flips = [clip.flip for clip in (wanted.proxy.clip, wanted.retrain.clip)]
+    _, made = packed(wanted.data, preparation, flips=flips, workers=workers)
+    if untaught := untrained(made.task, made.train.labels, made.val.labels):
         preparation.note(untaught)
     return made
 
 
-def dataset(wanted: Recipe) -> str:
+def dataset(data: DataSettings) -> str:
     """The name of the data: that of their folder or list, not its path."""
-    return Path(wanted.data.path or os.environ.get("NAS_DATA", "")).expanduser().resolve().stem
+    return Path(data.path or os.environ.get("NAS_DATA", "")).expanduser().resolve().stem
 
 
 def _folder(target: str) -> Path:

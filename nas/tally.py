@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -49,10 +49,11 @@ class Tally:
             self.sums = [total + value for total, value in zip(self.sums, row, strict=True)]
         self.waiting = []
 
-    def means(self) -> list[float]:
-        """Mean loss, top-1 and top-5 per clip."""
+    def means(self, total: Callable[[list[float]], list[float]] = list) -> list[float]:
+        """Mean loss, top-1 and top-5 per clip; `total` adds up what several processes counted."""
         self.fetch()
-        return [total / max(self.count, 1) for total in self.sums]
+        *sums, count = total([*self.sums, self.count])
+        return [one / max(count, 1) for one in sums]
 
 
 def _hits(logits: Tensor, labels: Tensor, best: int) -> Tensor:

@@ -8,10 +8,12 @@ far as its kernels repeat themselves). Figures stay on the device until `Tally` 
 from __future__ import annotations
 
 import gc
+import math
 import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,20 +22,21 @@ from torch import Tensor, nn
 
 from nas import checkpoint as checkpoints
 from nas import device as devices
+from nas.averages import Average, precise_norms
 from nas.data import mixup
 from nas.data_settings import ClipSettings
 from nas.errors import NasError
+from nas.group import ALONE, Group, unsynchronised
 from nas.loss import loss
-from nas.metrics import Meter, headline
-from nas.optimiser import rate, sgd
-from nas.recipe import TrainSettings
+from nas.optimiser import optimiser, rate
 from nas.tally import Tally, Waiting
+from nas.train_settings import TrainSettings
+from nas.validation import check_every, evaluate
 
 if TYPE_CHECKING:
-    from nas.data.pack import Pack, Split
+    from nas.data.pack import Pack
 
 MUCH_WAITING, LEAST_WAITING = 0.05, 0.5  # share of the time, and seconds, beyond which waiting for data is told
-CHECK_EVERY = 20  # steps between looks at the loss on a GPU: each look waits for the device
 
 
 class OutOfMemory(NasError):
@@ -44,8 +47,9 @@ class OutOfMemory(NasError):
 class Result:
     """A finished training.
 
-    `accuracy` is the fraction of the last epoch, not of the best one (choosing an epoch by its validation accuracy
-    flatters it): top-1, or what the data set's metric is. `seconds` covers training and validation of all epochs,
+    `accuracy` is the fraction of the network as it is left after the last epoch, not of the best one (choosing an epoch
+    by its validation accuracy flatters it): top-1, or what the data set's metric is. `precise` has the figures with
+    precise norms, where these were asked for. `seconds` covers training and validation of all epochs,
     `wait_share` is the part of them spent waiting for data, and `wait_cause` says what kept it, where that is much;
     `peak_memory` is in bytes.
     """
@@ -57,6 +61,7 @@ class Result:
     wait_cause: str
     peak_memory: int
     device: str
+    precise: dict = field(default_factory=dict)
 
 
 def fit(
@@ -70,6 +75,7 @@ def fit(
     on_epoch: Callable[[dict], object] | None = None,
     on_step: Callable[[int, int], None] | None = None,
     checkpoint: Path | None = None,
+    group: Group = ALONE,
 ) -> Result:
     """Train `model`, in place, on `pack.train` and validate it on `pack.val` after each epoch.
 
@@ -81,14 +87,15 @@ def fit(
     classes on), seconds and wait (seconds of them spent waiting for data). `on_epoch` gets each row, before the epoch's
     checkpoint is written, and ends the training there by answering False; `on_step` gets (steps done, steps
     in all). With a `checkpoint` path, the run is saved there after each epoch and goes on from there when the
-    file exists.
+    file exists. The processes of a `group` train together: batches are shared out, and all get the same result.
+    While `on_epoch` is called and afterwards, the network has the averaged weights where `settings.ema` asks for them.
 
     Raises Diverged, OutOfMemory, and NasError for a checkpoint of another run or impossible settings.
     """
-    place = devices.pick(device)
-    _check(pack, settings)
+    place = group.device(device)
+    _check(pack, settings, group)
     try:
-        training = _Training(model, pack, settings, clip, seed=seed, device=place, checkpoint=checkpoint)
+        training = _Training(model, pack, settings, clip, seed=seed, device=place, checkpoint=checkpoint, group=group)
         return training.run(on_epoch or _ignore, on_step or _ignore)
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
@@ -100,46 +107,6 @@ def fit(
         raise NasError(problem, fix="raise batch, or give more clips or larger ones") from error
     # Raised out here, where the first error and the tensors its traceback holds are gone.
     raise _out_of_memory(settings, clip, place)
-
-
-@torch.inference_mode()
-def evaluate(
-    model: nn.Module,
-    split: Split,
-    clip: ClipSettings,
-    *,
-    batch: int,
-    device: str | torch.device = "auto",
-    precision: str = "auto",
-    waiting: Waiting | None = None,
-    where: str = "the validation",
-) -> dict[str, float]:
-    """Loss, accuracy and (from 5 classes on) top-5 of `model`, which is on `device`, over one view of each video.
-
-    The accuracy is top-1, or what the metric of the split's task is.
-
-    >>> evaluate(model, pack.val, ClipSettings(), batch=32)  # doctest: +SKIP
-    {'val_loss': 0.41, 'val_accuracy': 0.87, 'val_top5': 0.99}
-    """
-    place, several = devices.pick(device), split.task.multilabel
-    autocast, waiting = devices.autocast(place, precision), waiting or Waiting()
-    tally, meter, was_training = Tally(where, every=_check_every(place)), Meter(where), model.training
-    top5 = len(split.task.classes) >= 5
-    model.eval()
-    batches = split.batches(clip, batch=batch, seed=0, epoch=0, train=False, device=place, waiting=waiting)
-    with closing(batches):
-        for clips, labels in waiting.iterate(batches):
-            with autocast():
-                logits = model(clips)
-                lost = loss(logits, labels, several=several)
-            tally.add(lost, logits, labels, top5=top5)
-            if split.task.metric != "top1":
-                meter.add(logits.float().cpu(), labels.cpu())
-    model.train(was_training)
-    lost, accuracy, accuracy5 = tally.means()
-    if split.task.metric != "top1":
-        accuracy = headline(meter.measures(), split.task.metric, several)
-    return {"val_loss": lost, "val_accuracy": accuracy} | ({"val_top5": accuracy5} if top5 else {})
 
 
 class _Training:
@@ -155,17 +122,20 @@ class _Training:
         seed: int,
         device: torch.device,
         checkpoint: Path | None,
+        group: Group,
     ):
         self.pack, self.settings, self.clip, self.seed = pack, settings, clip, seed
-        self.device, self.checkpoint, self.waiting = device, checkpoint, Waiting()
+        self.device, self.checkpoint, self.waiting, self.group = device, checkpoint, Waiting(), group
         self.model = model.to(device=device, memory_format=torch.channels_last_3d)
         for layer in (m for m in model.modules() if isinstance(m, nn.Dropout)):
             layer.p = settings.dropout
         self.autocast = devices.autocast(device, settings.precision)
-        self.optimizer = sgd(model, settings)
+        self.average = Average(self.model, settings.ema) if settings.ema else None
+        self.steps = pack.train.steps(settings.batch, train=True)
+        self.optimizer = optimiser(model, settings)
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16")
         self.curve = self._resumed() if checkpoint and checkpoint.exists() else []
-        self.steps = pack.train.steps(settings.batch, train=True)
+        self.parallel = group.wrapped(self.model, settings.norms)
         self.total = self.steps * settings.epochs
         done = self.steps * len(self.curve)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate, last_epoch=done - 1)
@@ -177,54 +147,54 @@ class _Training:
             devices.keep_freed_memory()
         with devices.tuned_kernels(self.device):
             for epoch in range(len(self.curve) + 1, self.settings.epochs + 1):
+                start, waiting = time.perf_counter(), Waiting()
                 with devices.seeded(self.seed, epoch, self.device):
-                    self.curve.append(self._epoch(epoch, on_step))
-                goes_on = on_epoch(self.curve[-1])
+                    trained = self._pass(epoch, waiting, on_step)
+                with self.average.shown(self.model) if self.average else nullcontext():
+                    tested = self._validated(f"the validation after epoch {epoch}", waiting)
+                    times = {"seconds": time.perf_counter() - start, "wait": waiting.seconds}
+                    self.waiting.add(waiting)
+                    self.curve.append({"epoch": epoch, **trained, **tested, **times})
+                    goes_on = on_epoch(self.curve[-1])
                 self._save()
                 if goes_on is False:
                     break
-        return self._result()
+            if self.average:
+                self.average.exchange(self.model)
+            return self._result(self._precise() if self.settings.precise_norms else {})
 
-    def _epoch(self, epoch: int, on_step: Callable) -> dict:
-        start, waiting = time.perf_counter(), Waiting()
-        trained = self._pass(epoch, waiting, on_step)
-        tested = evaluate(
-            self.model,
-            self.pack.val,
-            self.clip,
-            batch=self.settings.batch,
-            device=self.device,
-            precision=self.settings.precision,
-            waiting=waiting,
-            where=f"the validation after epoch {epoch}",
-        )
-        times = {"seconds": time.perf_counter() - start, "wait": waiting.seconds}
-        self.waiting.add(waiting)
-        return {"epoch": epoch, **trained, **tested, **times}
+    def _validated(self, where: str, waiting: Waiting) -> dict:
+        settings = self.settings
+        how = {"batch": settings.batch, "device": self.device, "precision": settings.precision, "group": self.group}
+        return evaluate(self.model, self.pack.val, self.clip, waiting=waiting, where=where, **how)
+
+    def _precise(self) -> dict:
+        """Measure the statistics of norms anew, on clips as in training, and validate with them."""
+        steps = min(self.steps, math.ceil(self.settings.precise_norms / self.settings.batch))
+        with closing(self._batches(self.settings.epochs + 1, Waiting())) as batches:
+            precise_norms(self.model, islice(batches, steps), self.autocast)
+        tested = self._validated("the validation with precise norms", Waiting())
+        return {"clips": steps * self.settings.batch, **tested}
 
     def _pass(self, epoch: int, waiting: Waiting, on_step: Callable) -> dict:
         """Train for one epoch."""
         self.model.train()
-        tally = Tally(f"epoch {epoch}", every=_check_every(self.device))
+        tally = Tally(f"epoch {epoch}", every=check_every(self.device))
         first, lr = (epoch - 1) * self.steps + 1, 0.0
-        batches = self.pack.train.batches(
-            self.clip,
-            batch=self.settings.batch,
-            seed=self.seed,
-            epoch=epoch,
-            train=True,
-            device=self.device,
-            waiting=waiting,
-        )
-        with closing(batches):
+        with closing(self._batches(epoch, waiting)) as batches:
             for done, (clips, labels) in enumerate(waiting.iterate(batches), first):
                 lr = self.optimizer.param_groups[0]["lr"]
                 seen = self._mixed(clips, labels, epoch, done)
                 tally.add(*self._step(*seen), seen[1])
                 on_step(done, self.total)
-        lost, accuracy, _ = tally.means()
+        lost, accuracy, _ = tally.means(self.group.sums)
         assert tally.steps == self.steps, "the split's steps and batches disagree"  # the schedule counts steps
         return {"lr": lr, "train_loss": lost, "train_error": 1 - accuracy}
+
+    def _batches(self, epoch: int, waiting: Waiting) -> Generator:
+        more = {"share": self.group.share} if self.group.size > 1 else {}
+        settings = {"batch": self.settings.batch, "seed": self.seed, "epoch": epoch, "train": True}
+        return self.pack.train.batches(self.clip, **settings, device=self.device, waiting=waiting, **more)
 
     def _mixed(self, clips: Tensor, labels: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         if not self.settings.mixup:
@@ -234,11 +204,7 @@ class _Training:
 
     def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One step on `clips` (b, 3, t, h, w); the loss () and the logits (b, classes)."""
-        with self.autocast():
-            logits = self.model(clips)
-            several, smoothing = self.pack.task.multilabel, self.settings.label_smoothing
-            lost = loss(logits, labels, several=several, smoothing=smoothing)
-        self.scaler.scale(lost).backward()
+        lost, logits = self._gradients(clips, labels)
         if self.settings.clip_gradient:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_gradient)
@@ -246,35 +212,59 @@ class _Training:
         self.scaler.update()
         self.optimizer.zero_grad()
         self.schedule.step()
+        if self.average:
+            self.average.update(self.model)
         return lost, logits
 
+    def _gradients(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Add up the gradients of the mean loss, of as many clips at once as memory holds."""
+        size = self.settings.micro_batch or len(clips)
+        parts = list(zip(clips.split(size), labels.split(size), strict=True))
+        several, smoothing = self.pack.task.multilabel, self.settings.label_smoothing
+        lost, scores = [], []
+        for number, (some, theirs) in enumerate(parts, 1):
+            with unsynchronised(self.parallel, last=number == len(parts)):
+                with self.autocast():
+                    logits = self.parallel(some)
+                    mean = loss(logits, theirs, several=several, smoothing=smoothing)
+                mean = mean if len(parts) == 1 else mean * (len(some) / len(clips))
+                self.scaler.scale(mean).backward()
+            lost.append(mean.detach())
+            scores.append(logits.detach())
+        return torch.stack(lost).sum(), torch.cat(scores)
+
     def _rate(self, step: int) -> float:
-        return rate(step, total=self.total, warmup=self.settings.warmup * self.steps)
+        return rate(step, self.settings, steps=self.steps)
 
     def _resumed(self) -> list[dict]:
         run = identity(self.pack, self.settings, self.clip, self.seed)
         checkpoints.check_same_run(self.checkpoint, renewed(checkpoints.peek(self.checkpoint).run), run)
-        progress = checkpoints.load(self.checkpoint, self.model, self.optimizer)
+        average = self.average.state() if self.average else None
+        progress = checkpoints.load(self.checkpoint, self.model, self.optimizer, average)
+        if self.average:
+            self.average.resumed(self.steps * len(progress.curve))
         self.scaler.load_state_dict(progress.scaler)
         return list(progress.curve)
 
     def _save(self) -> None:
-        if self.checkpoint:
+        if self.checkpoint and self.group.is_first:
             run = identity(self.pack, self.settings, self.clip, self.seed)
             progress = checkpoints.Progress(run, self.curve, self.scaler.state_dict())
-            checkpoints.save(self.checkpoint, self.model, self.optimizer, progress)
+            average = self.average.state() if self.average else None
+            checkpoints.save(self.checkpoint, self.model, self.optimizer, progress, average)
 
-    def _result(self) -> Result:
+    def _result(self, precise: dict) -> Result:
         seconds = sum(row["seconds"] for row in self.curve)
         waited = sum(row["wait"] for row in self.curve)
         return Result(
-            accuracy=self.curve[-1]["val_accuracy"],
+            accuracy=(precise or self.curve[-1])["val_accuracy"],
             curve=self.curve,
             seconds=seconds,
             wait_share=waited / seconds,
             wait_cause=self.waiting.cause() if waited > max(LEAST_WAITING, MUCH_WAITING * seconds) else "",
             peak_memory=devices.peak_memory(self.device),
-            device=devices.text(self.device),
+            device=devices.text(self.device) + (f", {self.group.size} processes" if self.group.size > 1 else ""),
+            precise=precise,
         )
 
 
@@ -298,21 +288,20 @@ def renewed(run: dict) -> dict:
     return run | {key: model.model_validate(run[key]).model_dump(mode="json") for key, model in known.items()}
 
 
-def _check_every(device: torch.device) -> int:
-    return CHECK_EVERY if device.type == "cuda" else 1
-
-
 def _ignore(*_: object) -> None:
     pass
 
 
-def _check(pack: Pack, settings: TrainSettings) -> None:
+def _check(pack: Pack, settings: TrainSettings, group: Group) -> None:
     for name, split in (("training", pack.train), ("validation", pack.val)):
         if not len(split):
             raise NasError(f"there are no {name} clips", fix="give data with videos in both splits")
     if settings.warmup > settings.epochs:
         problem = f"warmup = {settings.warmup} epochs is longer than the {settings.epochs} epochs of training"
         raise NasError(problem, fix="shorten warmup or train for more epochs")
+    if group.size > 1 and (settings.batch % group.size or len(pack.train) < settings.batch):
+        problem = f"{group.size} processes cannot share batches of {min(settings.batch, len(pack.train))} equally"
+        raise NasError(problem, fix=f"make batch a multiple of {group.size}, and no larger than the training split")
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -327,4 +316,10 @@ def _out_of_memory(settings: TrainSettings, clip: ClipSettings, device: torch.de
         torch.cuda.empty_cache()
     size = f"{settings.batch} clips of {clip.frames}x{clip.size}x{clip.size}"
     problem = f"out of memory on {devices.text(device)} with a batch of {size}; the peak was {peak:.1f} GiB"
-    return OutOfMemory(problem, fix="lower batch, frames, size or the network's width")
+    return OutOfMemory(problem, fix=_smaller(settings))
+
+
+def _smaller(settings: TrainSettings) -> str:
+    """What would need less memory."""
+    half = max(1, (settings.micro_batch or settings.batch) // 2)
+    return f"set micro_batch: {half} (gradients still add up to the batch), or lower batch, frames, size or width"

@@ -123,9 +123,11 @@ def _pickled(path: Path, data: bytes) -> State:
 
 
 def _unwrapped(state: State) -> State:
-    """Without the names of wrappers around the network, and without the momentum of our checkpoints."""
-    state = {name: tensor for name, tensor in state.items() if not name.startswith("momentum.")}
-    for prefix in ("module.", "model.", "module."):
+    """Without the names of wrappers around the network; of our checkpoints the averaged weights, if there are some."""
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(("momentum.", "optimiser."))}
+    averaged = {name: tensor for name, tensor in state.items() if name.startswith("average.")}
+    state = averaged or state
+    for prefix in ("module.", "model.", "average.", "module."):
         if all(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state

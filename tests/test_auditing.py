@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from nas import auditing, run, score_table, session, study
+from nas import auditing, retraining, run, score_table, session, study
 from nas.errors import NasError
 from nas.scores import SCORES, evaluate, score
 from nas.sources import Means
@@ -178,9 +178,10 @@ def test_networks_are_trained_in_full_once(folder):
 
 
 def test_other_trainings_are_not_mixed_in(folder):
-    more = {"data": None, "weights": None, "deflated": "sum", "device": "cpu", "console": Console(file=io.StringIO())}
-    for number, epochs in ((0, 2), (1, None), (2, None)):
-        run.retrain("studies/small", trial=number, pick=None, epochs=epochs, **more)
+    more = {"weights": None, "deflated": "sum", "device": "cpu", "console": Console(file=io.StringIO())}
+    for number, changes in ((0, ("train.epochs=2",)), (1, ()), (2, ())):
+        how = retraining.How(changes=changes)
+        retraining.retrain("studies/small", trial=number, pick=None, how=how, out=None, **more)
     told = audit()
     assert "trained in full with other settings, weights or data than the recipe's, left out: 0" in told
     assert "proxy against full training (2 networks" in told
@@ -191,15 +192,15 @@ def test_other_trainings_are_not_mixed_in(folder):
 
 
 def test_an_interrupted_training_goes_on(folder, monkeypatch):
-    real, trained = run.train_in_full, []
+    real, trained = retraining.train, []
 
-    def interrupted(opened, chosen, *more):
-        trained.append(chosen.number)
+    def interrupted(job, *more):
+        trained.append(job.name)
         if len(trained) == 2:
             raise KeyboardInterrupt
-        real(opened, chosen, *more)
+        real(job, *more)
 
-    monkeypatch.setattr(run, "train_in_full", interrupted)
+    monkeypatch.setattr(retraining, "train", interrupted)
     with pytest.raises(SystemExit) as stopped:
         audit(full=3)
     assert stopped.value.code == 130

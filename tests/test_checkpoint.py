@@ -18,8 +18,8 @@ from torch import nn
 from nas import checkpoint, files
 from nas.checkpoint import Progress
 from nas.errors import NasError
-from nas.optimiser import sgd
-from nas.recipe import TrainSettings
+from nas.optimiser import optimiser
+from nas.train_settings import TrainSettings
 from tests.clips import tiny_network
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def trained(seed: int = 0, momentum: float = 0.9) -> tuple[nn.Module, torch.optim.SGD]:
     model = tiny_network(seed=seed).to(memory_format=torch.channels_last_3d)
-    optimizer = sgd(model, TrainSettings(momentum=momentum))
+    optimizer = optimiser(model, TrainSettings(momentum=momentum))
     model(torch.randn(2, 3, 4, 8, 8)).square().mean().backward()
     optimizer.step()
     return model, optimizer
@@ -52,7 +52,7 @@ def rewritten(path: Path, **about: object) -> None:
 
 def refused(path: Path, match: str, model: nn.Module | None = None) -> None:
     """Loading fails in one line that names the file, and changes neither model nor optimiser."""
-    model, optimizer = trained(seed=1) if model is None else (model, sgd(model, TrainSettings()))
+    model, optimizer = trained(seed=1) if model is None else (model, optimiser(model, TrainSettings()))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with pytest.raises(NasError, match=match) as caught:
         checkpoint.load(path, model, optimizer)
@@ -124,8 +124,8 @@ def test_metadata_that_is_no_object_is_refused(saved: Path, text: str):
 
 
 def test_a_newer_schema_is_refused(saved: Path):
-    rewritten(saved, schema=2)
-    refused(saved, r"was written by a newer nas \(schema 2; this one reads up to 1\); upgrade nas")
+    rewritten(saved, schema=3)
+    refused(saved, r"was written by a newer nas \(schema 3; this one reads up to 2\); upgrade nas")
 
 
 def test_equal_runs_leave_equal_files(saved: Path):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas import checkpoint, retrain
+from nas import checkpoint, recorded, retrain
 from nas import genotype as genotypes
 from nas.build import build
 from nas.cost import cost
@@ -64,7 +64,9 @@ def test_the_folder_holds_all_that_a_reader_needs(whole):
         *FILES,
         "weights.safetensors",
     ]
-    assert genotypes.load(folder / "genotype.yaml") == network()
+    written = genotypes.load(folder / "genotype.yaml")
+    assert written == network().model_copy(update={"exact": (recorded.record(network()),)})
+    assert written.exact[0].macs == cost(network()).macs
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["accuracy"] == result.accuracy
     assert metrics["costs"]["params"] == cost(network()).params
@@ -73,7 +75,7 @@ def test_the_folder_holds_all_that_a_reader_needs(whole):
     assert metrics["seed"] == 3
     told = metrics["data"]
     assert (told["fingerprint"], told["classes"], told["train"], told["val"]) == ("random clips", 6, 42, 30)
-    assert told["names"] == list("012345") and told["settings"] == DataSettings().model_dump(mode="json")
+    assert told["names"] == list("abcdef") and told["settings"] == DataSettings().model_dump(mode="json")
     assert metrics["versions"]["torch"] == torch.__version__
     test = metrics["test"]
     assert test["views"] == "2 clips" and test["video"]["top1"] == test["clip"]["top1"] == result.accuracy
@@ -170,8 +172,8 @@ def test_network_and_data_must_have_the_same_classes(tmp_path: Path):
 
 def test_a_network_that_is_not_what_it_costs_is_not_trained(tmp_path: Path, monkeypatch):
     fewer = cost(network())._replace(params=5)
-    monkeypatch.setattr(retrain, "cost", lambda genotype: fewer)
-    with pytest.raises(NasError, match=r"the built network has \d+ parameters, its cost says 5"):
+    monkeypatch.setattr(recorded, "cost", lambda genotype: fewer)
+    with pytest.raises(NasError, match=r"the built network has [\d,]+ params, its cost says 5"):
         run(tmp_path, on_step=forbidden)
 
 

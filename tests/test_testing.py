@@ -17,7 +17,7 @@ from nas.errors import NasError
 from nas.metrics import Measures, measure
 from nas.tally import Diverged
 from nas.testing import Arrow, arrow, lines
-from nas.train import evaluate
+from nas.validation import evaluate
 from tests.clips import packed, tiny_network
 
 CLIP = ClipSettings(frames=4, size=2)

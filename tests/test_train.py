@@ -17,10 +17,11 @@ from nas.data.task import Task
 from nas.data.videos import Labels
 from nas.errors import NasError
 from nas.metrics import measure
-from nas.optimiser import rate, sgd
-from nas.recipe import TrainSettings
+from nas.optimiser import optimiser, rate
 from nas.tally import Diverged, Tally
-from nas.train import OutOfMemory, evaluate, fit, renewed
+from nas.train import OutOfMemory, fit, renewed
+from nas.train_settings import TrainSettings
+from nas.validation import evaluate
 from tests.clips import CLIP, FakePack, FakeSplit, packed, tiny_network
 
 SETTINGS = TrainSettings(epochs=3, batch=8, lr=0.05, warmup=1.0, label_smoothing=0.1, dropout=0.2)
@@ -142,14 +143,14 @@ def test_the_schedule_is_the_formula_at_every_step():
         return 0.2 * 0.5 * (1 + math.cos(math.pi * (n - warm) / (3 * steps - warm)))
 
     assert optimizer_rates == pytest.approx([formula(steps * epoch - 1) for epoch in (1, 2, 3)])
-    assert rate(9, total=18, warmup=9) == 1.0
-    assert rate(0, total=10, warmup=0) == 1.0
-    assert max(rate(n, total=18, warmup=9) for n in range(18)) == 1.0
+    warmed, cold = TrainSettings(epochs=18, warmup=9), TrainSettings(epochs=10, warmup=0)
+    assert rate(9, warmed, steps=1) == rate(0, cold, steps=1) == 1.0
+    assert max(rate(n, warmed, steps=1) for n in range(18)) == 1.0
 
 
 def test_norms_and_biases_are_not_decayed():
     model = tiny_network()
-    decayed, free = sgd(model, SETTINGS).param_groups
+    decayed, free = optimiser(model, SETTINGS).param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert [names[id(p)] for p in decayed["params"]] == ["0.weight", "3.weight", "6.weight"]
     assert [names[id(p)] for p in free["params"]] == ["1.weight", "1.bias", "3.bias", "6.bias"]
@@ -234,7 +235,9 @@ class Huge(nn.Linear):
 
 
 def test_out_of_memory_names_the_peak_and_what_would_help():
-    with pytest.raises(OutOfMemory, match=r"batch of 8 clips of 4x8x8; the peak was .* GiB; lower batch") as caught:
+    with pytest.raises(
+        OutOfMemory, match=r"batch of 8 clips of 4x8x8; the peak was .* GiB; set micro_batch: 4 "
+    ) as caught:
         train(model=Huge(768, 6))
     assert caught.value.__context__ is None  # or the first error would keep the tensors alive
     assert isinstance(caught.value, NasError)

@@ -11,33 +11,45 @@ from nas.console import console
 
 
 def retrain(
-    study: Annotated[str, typer.Argument(help="A study folder.")],
-    trial: Annotated[int | None, typer.Option(min=0, help="Number of the trial.")] = None,
-    pick: Annotated[str | None, typer.Option(help="knee, best or cheapest of the front, in place of --trial.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
-    data: Annotated[str | None, typer.Option(help="In place of the recipe's.")] = None,
+    target: Annotated[str, typer.Argument(help="A study folder, a genotype file, or a published network.")],
+    trial: Annotated[int | None, typer.Option(min=0, help="Number of the trial of a study.")] = None,
+    pick: Annotated[
+        Literal["knee", "best", "cheapest"] | None, typer.Option(help="Of the front, in place of --trial.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="How a paper trains: csn, s3d, sevnet, ct-net, ... in place of the recipe.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="The study whose recipe a network is trained by; default its paper's preset.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting, such as train.lr=0.02 or clip.size=112 (repeatable)."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Short for --set train.epochs=N.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Short for --set train.batch=N.")] = None,
+    data: Annotated[str | None, typer.Option(help="Videos, in place of the recipe's.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder; default retrained/TRIAL or NAME.")] = None,
     imports: Imports = None,
-    weights: Annotated[str | None, typer.Option(help="A file to start from; 2D weights are inflated.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="A file or another run to start from; 2D weights are inflated.")
+    ] = None,
     deflated: Annotated[
         Literal["sum", "centre"], typer.Option(help="What deflated layers take of 3D kernels in --weights.")
     ] = "sum",
     device: Device = "auto",
 ) -> None:
-    """Train a chosen genotype at full size; repeat to go on."""
-    from nas import run
+    """Train a chosen network at full size; repeat to go on."""
+    if trial is not None and pick is not None:
+        raise typer.BadParameter("give --trial or --pick, one of the two")
+    if preset is not None and recipe is not None:
+        raise typer.BadParameter("give --preset or --recipe, one of the two")
+    from nas import retraining
 
-    if (trial is None) == (pick is None):
-        raise typer.BadParameter("give --trial N or --pick knee, one of the two")
-    if pick not in (None, "knee", "best", "cheapest"):
-        raise typer.BadParameter(f"'{pick}' is none of knee, best, cheapest", param_hint="--pick")
-    run.retrain(
-        study,
-        trial=trial,
-        pick=pick,
-        epochs=epochs,
-        data=data,
-        weights=weights,
-        deflated=deflated,
-        device=device,
+    short = {"train.epochs": epochs, "train.batch": batch}
+    told = [f"{name}={value}" for name, value in short.items() if value is not None]
+    how = retraining.How(recipe=recipe, preset=preset, changes=(*told, *(changes or ())), data=data)
+    retraining.retrain(
+        target, trial=trial, pick=pick, how=how, out=out, weights=weights, deflated=deflated, device=device,
         console=console,
-    )
+    )  # fmt: skip

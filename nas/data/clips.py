@@ -82,25 +82,30 @@ class Split:
         train: bool,
         device: torch.device | str,
         waiting: Waiting | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches (x, y) on `device`: x float32 (b, 3, t, h, w), normalised, channels_last_3d; y int64 (b,), or for
         videos with several labels ones and zeros, float32 (b, classes).
 
         Training shuffles, and samples, crops, mirrors and colours at random, as `clip` says; otherwise the middle of
-        the video and of its frames. The same seed and epoch give the same batches. `waiting` is told how long pixels
+        the video and of its frames. The same seed and epoch give the same batches. `share` (r, n) gives part r of n
+        equal ones of each batch in training, and otherwise every nth batch from r on. `waiting` is told how long pixels
         took. Raises NasError where `clip.flip` asks for labels that the classes do not have.
         """
         device = torch.device(device)
         flip, swap, _ = mirror.resolve(clip.flip, self.task.mirror, "clip")
         plan = self.plan(clip, seed=seed, epoch=epoch, train=train, flip=flip)
-        parts = [slice(i * batch, (i + 1) * batch) for i in range(self.steps(batch, train=train))]
+        number_of, (rank, size) = self.steps(batch, train=train), share
+        parts = [np.arange(len(self))[i * batch : (i + 1) * batch] for i in range(number_of)]
         pin = device.type == "cuda"
 
         def read(number: int) -> _Batch:
             inner = np.random.default_rng([seed, epoch, SEGMENTS, number]) if train else None
-            return self._planned(plan, parts[number], clip, inner, pin=pin)
+            shares = self._shares(clip, inner, len(parts[number]))
+            mine = np.array_split(np.arange(len(parts[number])), size)[rank] if train else slice(None)
+            return self._planned(plan, parts[number][mine], clip, None if shares is None else shares[mine], pin=pin)
 
-        for cut in _read_ahead(read, range(len(parts))):
+        for cut in _read_ahead(read, range(number_of) if train else range(rank, number_of, size)):
             x = _finished(cut, clip.size, device, waiting, self.store.jpeg)
             yield x, self._labels(cut, swap).to(device)
 
@@ -143,11 +148,16 @@ class Split:
         order, time = rng.permutation(count), rng.random(count)
         return Plan(order, time, augment.draw(rng, count, clip, flip=flip))
 
-    def _planned(self, plan: Plan, part: slice, clip: ClipSettings, inner, *, pin: bool) -> _Batch:
+    @staticmethod
+    def _shares(clip: ClipSettings, inner: np.random.Generator | None, count: int) -> np.ndarray | None:
+        """Where within its segments each frame of `count` clips lies, (count, t), if chance decides it."""
+        segments = clip.sampling == "segments" and inner is not None
+        return inner.random((count, clip.frames)) if segments else None
+
+    def _planned(self, plan: Plan, part: np.ndarray, clip: ClipSettings, shares, *, pin: bool) -> _Batch:
         videos, times = plan.order[part], plan.time[part]
         lengths = self.store.table.shapes[self.rows[videos], 0]
-        segments = clip.sampling == "segments" and inner is not None
-        shares = inner.random((len(videos), clip.frames)) if segments else [None] * len(videos)
+        shares = [None] * len(videos) if shares is None else shares
         moments = [
             sampling.moments(int(length), clip, float(time), share)
             for length, time, share in zip(lengths, times, shares, strict=True)

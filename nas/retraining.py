@@ -1,0 +1,315 @@
+"""The command `nas retrain`: from a trial, a genotype file or a published network to a finished run in a folder.
+
+What is trained is a `Job`; how is the recipe's `retrain:` section, a preset's settings, or either with changes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from nas import content, fronts, presets, recipe, recorded, session, strict_yaml, targets
+from nas import study as studies
+from nas.console import count, say
+from nas.data_settings import METRICS, DataSettings
+from nas.errors import NasError
+from nas.genotype import Genotype
+from nas.network import key
+from nas.preparation import Preparation, preparation
+from nas.recipe import Recipe, RetrainSettings
+from nas.run import INTERRUPTED
+from nas.schema import SchemaError, validate
+from nas.seeds import seed_for
+from nas.study import Study
+from nas.summary import summary
+from nas.trial import Trial
+
+if TYPE_CHECKING:
+    from nas.data.pack import Pack
+    from nas.group import Group
+    from nas.weights import Weights
+
+RUNS = "retrained"  # the folder of a study, or here, that holds runs
+
+
+@dataclass(frozen=True)
+class How:
+    """What the command line says of a training: a study's recipe, a paper's `preset`, changes, and other videos."""
+
+    recipe: str | None = None
+    preset: str | None = None
+    changes: tuple[str, ...] = ()
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: which network, how, on which videos, into which folder; `facts` are kept in its metrics."""
+
+    name: str
+    genotype: Genotype
+    settings: RetrainSettings
+    data: DataSettings
+    folder: Path
+    seed: int
+    facts: Mapping[str, Any]
+
+
+def retrain(
+    target: str,
+    *,
+    trial: int | None,
+    pick: str | None,
+    how: How,
+    out: str | None,
+    weights: str | None,
+    deflated: str,
+    device: str,
+    console: Console,
+) -> None:
+    """Train a network at full size; the same call again goes on, or finds it finished."""
+    from nas.group import joined
+
+    with joined(device) as group:
+        shown = console if group.is_first else Console(quiet=True)
+        try:
+            job = _job(target, trial, pick, how, Path(out) if out else None)
+            initial = _initial(weights, deflated) if weights else None
+            with preparation(shown) as progress:
+                pack, job = packed(job, progress)
+            train(job, pack, initial, device, shown, group)
+        except KeyboardInterrupt:
+            say(shown, "interrupted: finished epochs are kept, and the same command goes on")
+            sys.exit(INTERRUPTED)
+
+
+def of_trial(study: Study, trial: Trial, settings: RetrainSettings, data: DataSettings, out: Path | None = None) -> Job:
+    """The training of a study's trial, into retrained/NUMBER of its folder.
+
+    Raises NasError where the trial's genotype does not cost what is on record.
+    """
+    genotype = fronts.genotype_of(trial)
+    recorded.check_trial(trial.cost, genotype, f"{study.folder}, trial {trial.number}")
+    return Job(
+        name=f"{study.name}, trial {trial.number}",
+        genotype=genotype,
+        settings=settings,
+        data=data.model_copy(update={"pack": settings.pack or data.pack}),
+        folder=out or study.folder / RUNS / str(trial.number),
+        seed=seed_for(study.recipe.seed, "retraining", trial.key),
+        facts={
+            "study": study.name,
+            "trial": trial.number,
+            "proxy_accuracy": trial.accuracy,
+            "proxy": str(study.recipe.proxy),
+            "proxy_pack": data.pack.model_dump(mode="json"),
+        },
+    )
+
+
+def packed(job: Job, progress: Preparation) -> tuple[Pack, Job]:
+    """The job's packed videos, and the job with a fingerprint of what proxies saw of them, where it is of a trial."""
+    from nas.data.pack import fingerprint
+    from nas.data.packing import untrained
+    from nas.packed import packed as made
+
+    videos, pack = made(job.data, progress, flips=[job.settings.clip.flip])
+    if untaught := untrained(pack.task, pack.train.labels, pack.val.labels):
+        progress.note(untaught)
+    if "proxy_pack" not in job.facts:
+        return pack, job
+    seen = DataSettings.model_validate(job.data.model_dump() | {"pack": job.facts["proxy_pack"]})
+    same = fingerprint(videos, seen) if seen.pack != job.data.pack else pack.fingerprint
+    return pack, replace(job, facts={**job.facts, "proxy_videos": same})
+
+
+def train(
+    job: Job, pack: Pack, weights: Weights | None, device: str, console: Console, group: Group | None = None
+) -> None:
+    """Train a job in its folder, with what is to be seen on screen."""
+    from nas.group import ALONE
+    from nas.progress import RetrainReporter
+    from nas.retrain import retrain as full_training
+
+    settings, metric, group = job.settings, METRICS[pack.task.metric], group or ALONE
+    here = {"input": settings.clip.clip, "classes": len(pack.classes), "exact": (), "published": ()}
+    genotype = job.genotype.model_copy(update=here)
+    clips = f"{count(settings.train.epochs, 'epoch')} of {len(pack.train)} clips {genotype.input}"
+    say(console, f"{job.name}: {summary(genotype)}; {clips}{_told(settings, group)}")
+    reporter = RetrainReporter(console, settings.train.epochs, metric)
+    with reporter.shown():
+        result = full_training(
+            genotype, pack, settings, job.folder, seed=job.seed, data=job.data, name=job.name, weights=weights,
+            device=device, on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=job.facts,
+            group=group,
+        )  # fmt: skip
+    if group.is_first:
+        _report(job, result, metric, console)
+
+
+def _told(settings: RetrainSettings, group: Group) -> str:
+    """What is not as one would think: a preset, a scaled learning rate, gradients added up, several processes."""
+    train = settings.train
+    told = [f"preset {settings.preset}"] if settings.preset else []
+    told += [f"peak lr {train.peak:.3g} for batches of {train.batch}"] if train.lr_batch else []
+    own = train.batch // group.size
+    told += [f"gradients of {own // train.micro_batch} parts added up"] if 0 < train.micro_batch < own else []
+    told += [f"{group.size} processes"] if group.size > 1 else []
+    return "".join(f"; {one}" for one in told)
+
+
+def _report(job: Job, result, metric: str, console: Console) -> None:
+    _draw_curve(result.curve, job.folder, session.dataset(job.data), str(job.settings.clip.clip), metric)
+    _draw_confusion(job.folder, session.dataset(job.data))
+    told = f"{metric} {result.accuracy:.3f} after full training (one view, as validated)"
+    if result.precise:
+        told += (
+            f", {result.curve[-1]['val_accuracy']:.3f} before norms were measured on {result.precise['clips']} clips"
+        )
+    if "proxy" in job.facts:
+        accuracy = job.facts["proxy_accuracy"]
+        told += f", {'none' if accuracy is None else f'{accuracy:.3f}'} by the proxy"
+    say(console, f"{told}; wrote {job.folder}")
+
+
+# ---- what is asked for
+
+
+def _job(target: str, trial: int | None, pick: str | None, how: How, out: Path | None) -> Job:
+    folder = content.study_folder(target)
+    if studies.exists(folder):
+        study = studies.open_study(folder)
+        if how.recipe:
+            raise NasError("is a study, and has its recipe", where=target, fix="leave --recipe away, or give --preset")
+        chosen = study.trial(trial) if trial is not None else _picked(study, pick)
+        settings = _settings(session.retraining(study), how, fronts.genotype_of(chosen))
+        return of_trial(study, chosen, settings, _data(study.recipe.data, how), out)
+    if trial is not None or pick is not None:
+        studies.open_study(folder)  # says what is wrong with it
+    return _of_network(target, how, out)
+
+
+def _picked(study: Study, pick: str | None) -> Trial:
+    if pick is None:
+        fix = "add --trial N for one of its trials, or --pick knee, best or cheapest of its front"
+        raise NasError("is a study", where=str(study.folder), fix=fix)
+    return fronts.pick(study.trials(), study.recipe.objectives, pick)
+
+
+def _of_network(target: str, how: How, out: Path | None) -> Job:
+    """The training of a genotype file or a published network, into retrained/NAME of the working folder."""
+    found = targets.resolve(target)
+    if not isinstance(found, targets.Network):
+        raise NasError("is a space", where=target, fix="name a network, or search the space and name the study")
+    genotype = found.genotype
+    recorded.check(genotype, target)
+    base = recipe.load(content.find(how.recipe, "studies")) if how.recipe else _by_preset(genotype, how, target)
+    settings = _settings(base.retrain, how, genotype)
+    data = _data(base.data, how)
+    return Job(
+        name=found.name,
+        genotype=genotype,
+        settings=settings,
+        data=data.model_copy(update={"pack": settings.pack or data.pack}),
+        folder=out or Path(RUNS) / found.name,
+        seed=seed_for(base.seed, "retraining", key(genotype)),
+        facts={"network": found.name, "key": key(genotype)},
+    )
+
+
+def _by_preset(genotype: Genotype, how: How, target: str) -> Recipe:
+    """The default recipe with the preset that is asked for, or that of the paper that published the network."""
+    papers = [fact.source.partition(",")[0].lower() for fact in genotype.published]
+    known = content.names(presets.FOLDER)
+    name = how.preset or next((paper for paper in papers if paper in known), "")
+    if not name:
+        fix = f"give --preset {', '.join(known)}, or --recipe STUDY for that of a study, such as motion"
+        raise NasError("does not say how it is trained", where=target, fix=fix)
+    return Recipe(retrain=_preset(name, genotype))
+
+
+def _settings(base: RetrainSettings, how: How, genotype: Genotype) -> RetrainSettings:
+    """The recipe's settings, or a preset's at the genotype's own clip, with the changes that are asked for."""
+    base = _preset(how.preset, genotype) if how.preset else base
+    told = base.model_dump(mode="json")
+    for change in how.changes:
+        _change(told, change)
+    try:
+        return validate(RetrainSettings, told)
+    except SchemaError as error:
+        raise NasError(f"{'.'.join(map(str, error.path))}: {error.problem}", where="--set", fix=error.fix) from None
+
+
+def _preset(name: str, genotype: Genotype) -> RetrainSettings:
+    clip = {"frames": genotype.input.frames, "size": genotype.input.size}
+    return validate(RetrainSettings, {"preset": name, "clip": clip})
+
+
+def _change(told: dict[str, Any], change: str) -> None:
+    """Put `train.epochs=5` into settings as plain data; a shorter training keeps the shape of its schedule."""
+    name, found, text = change.partition("=")
+    *above, last = name.strip().split(".")
+    if not found or not last:
+        raise NasError(f"'{change}' is no setting", where="--set", fix="write NAME=VALUE, such as train.epochs=5")
+    section = told
+    for step in above:
+        section[step] = {} if section.get(step) is None else section[step]
+        section = section[step]
+        if not isinstance(section, dict):
+            raise NasError(f"'{name}' is no setting", where="--set", fix=f"{step} has no settings within it")
+    value = strict_yaml.plain(strict_yaml.parse(text, name="--set"))
+    if name == "train.epochs" and isinstance(value, int) and value > 0:
+        _shorten(section, value)
+    section[last] = value
+
+
+def _shorten(train: dict[str, Any], epochs: int) -> None:
+    """Milestones of another length in proportion, and a warm-up that still fits."""
+    share = epochs / train["epochs"]
+    train["milestones"] = [epoch * share for epoch in train["milestones"]]
+    if train["warmup"] > epochs:
+        train["warmup"] *= share
+
+
+def _data(data: DataSettings, how: How) -> DataSettings:
+    return data.model_copy(update={"path": how.data or data.path})
+
+
+def _initial(weights: str, deflated: str) -> Weights:
+    """The weights to start from: a file, or the run of another network."""
+    from nas.weights import read
+
+    path = Path(weights)
+    file = path / "weights.safetensors" if path.is_dir() else path
+    return replace(read(file), deflated=deflated)
+
+
+# ---- figures
+
+
+def _draw_curve(curve: Sequence[dict], folder: Path, dataset: str, clip: str, metric: str) -> None:
+    import pandas as pd
+
+    from nas.plots.learning_curves import learning_curves
+
+    rows = pd.DataFrame(curve)
+    rows.attrs = {"dataset": dataset, "clip": clip, "metric": metric}
+    learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
+
+
+def _draw_confusion(folder: Path, dataset: str) -> None:
+    """Which classes the test took for which, where each video has one."""
+    import pandas as pd
+
+    from nas.plots.confusion_matrix import confusion_matrix
+
+    if not (folder / "confusion.csv").exists():
+        return
+    counts = pd.read_csv(folder / "confusion.csv", index_col=0)
+    counts.attrs = {"dataset": dataset}
+    confusion_matrix(counts).write_html(folder / "confusion.html", include_plotlyjs=True)
