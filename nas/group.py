@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,8 @@ class Group:
             return model
         if norms == "global":
             _make_global(model)
+        # kernels with axes of length 1 have several equal strides; torch warns of that at every start
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         device = next(model.parameters()).device
         ids = [device] if device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=norms == "local")

@@ -74,6 +74,7 @@ def retrain(
     """
     note = on_note or (lambda text: None)
     _check_classes(genotype, pack)
+    train.check(pack, settings.train, group)
     if not group.is_first:
         return _beside(genotype, pack, settings, folder, seed=seed, weights=weights, device=device, group=group)
     with files.tidied(folder, LOCK), claimed(folder):

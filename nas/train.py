@@ -93,7 +93,7 @@ def fit(
     Raises Diverged, OutOfMemory, and NasError for a checkpoint of another run or impossible settings.
     """
     place = group.device(device)
-    _check(pack, settings, group)
+    check(pack, settings, group)
     try:
         training = _Training(model, pack, settings, clip, seed=seed, device=place, checkpoint=checkpoint, group=group)
         return training.run(on_epoch or _ignore, on_step or _ignore)
@@ -292,7 +292,8 @@ def _ignore(*_: object) -> None:
     pass
 
 
-def _check(pack: Pack, settings: TrainSettings, group: Group) -> None:
+def check(pack: Pack, settings: TrainSettings, group: Group = ALONE) -> None:
+    """Raise NasError where the settings cannot be met with these videos and processes."""
     for name, split in (("training", pack.train), ("validation", pack.val)):
         if not len(split):
             raise NasError(f"there are no {name} clips", fix="give data with videos in both splits")
