@@ -16,7 +16,7 @@ from nas.data_settings import ClipSettings, ViewSettings
 
 # Pixels in 0..1 are shifted and scaled by these, for all channels alike, as is customary on Kinetics.
 MEAN, STD = 0.45, 0.225
-# Multi-scale crops (Wang et al., Temporal Segment Networks, 2016): shares of the short side, for width and height
+# Multi-scale crops ("Temporal Segment Networks", 2016): shares of the short side, for width and height
 # apart but at most one step from each other, at 13 places.
 SCALES = (1.0, 0.875, 0.75, 0.66)
 SHAPES = [(one, other) for i, one in enumerate(SCALES) for other in SCALES[max(0, i - 1) : i + 2]]

@@ -16,6 +16,8 @@ from plotly.colors import sample_colorscale
 from nas.data_settings import METRICS
 from nas.plots import style
 
+FEW = 12  # epochs that are marked one by one
+
 
 def learning_curves(curves: pd.DataFrame, *, title: str = "Training and validation error") -> go.Figure:
     """Draw error over epochs from rows of `nas.train.Result.curve`; a column `run` tells several apart.
@@ -41,6 +43,8 @@ def learning_curves(curves: pd.DataFrame, *, title: str = "Training and validati
     if curves.empty:
         style.note(figure, "no epoch finished yet")
         return figure
+    if curves["epoch"].max() <= FEW:
+        figure.update_xaxes(dtick=1)
     runs = curves["run"].astype(str) if "run" in curves else pd.Series("", index=curves.index)
     for colour, run in zip(_colours(runs.nunique()), runs.unique(), strict=True):
         figure.add_traces(_run(curves[runs == run].sort_values("epoch"), run, colour))

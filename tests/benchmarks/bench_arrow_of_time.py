@@ -1,4 +1,4 @@
-"""The arrow of time on the embedded sets, the contrast of Table 1 of Xie et al. 2018 (S3D), through real files.
+"""The arrow of time on the embedded sets, the contrast of Table 1 of the S3D paper (2018), through real files.
 
     python tests/benchmarks/bench_arrow_of_time.py [--seeds 3] [--epochs 8] [--shake 0.1 ...]
 

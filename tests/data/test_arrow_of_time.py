@@ -1,4 +1,4 @@
-"""The arrow of time, as in Table 1 of Xie et al. 2018 (S3D): where direction matters, a 3D network fails on reversed
+"""The arrow of time, as in Table 1 of the S3D paper (2018): where direction matters, a 3D network fails on reversed
 frames; where a single frame suffices it does not notice; a network of 2D kernels notices neither.
 
 Small networks on four classes of calm 8x24x24 clips, 21 seconds of one core in all. Accuracies over seven seeds:

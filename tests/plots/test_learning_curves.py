@@ -35,5 +35,11 @@ def test_units_and_escaping():
     assert "script" not in figure.data[0].hovertemplate
 
 
+def test_few_epochs_are_marked_one_by_one():
+    assert learning_curves(pd.DataFrame(ROWS)).layout.xaxis.dtick == 1
+    long = pd.DataFrame({"epoch": range(1, 100), "train_error": 0.5, "val_accuracy": 0.5})
+    assert learning_curves(long).layout.xaxis.dtick is None
+
+
 def test_no_epoch_yet():
     assert learning_curves(pd.DataFrame()).layout.annotations[0].text == "no epoch finished yet"
