@@ -37,3 +37,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def digits(value: float) -> str:
+    """Three digits, however small; whole numbers of thousands whole.
+
+    >>> digits(0.012345), digits(35.0), digits(999.7), digits(12345.6)
+    ('0.0123', '35.0', '1000', '12346')
+    """
+    return f"{value:.0f}" if value >= 999.5 else f"{value:#.3g}".rstrip(".")

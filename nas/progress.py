@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas import fronts
-from nas.console import count, duration, say
+from nas.console import count, digits, duration, say
 from nas.data_settings import METRICS
 from nas.trial import Trial
 from nas.units import UNITS
@@ -217,11 +217,6 @@ def accuracy(trial: Trial) -> str:
     return f"{p:.3f} ±{math.sqrt(p * (1 - p) / clips):.3f}" if clips else f"{p:.3f}"
 
 
-def _digits(value: float) -> str:
-    """Three digits, however small; whole numbers of thousands whole."""
-    return f"{value:.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
-
-
 def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> Table:
     """Trials with accuracy and costs; of more than `rows`, evenly spread ones."""
     table = Table(title=escape(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
@@ -235,7 +230,7 @@ def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> 
         table.add_row(
             str(trial.number),
             accuracy(trial),
-            *(_digits(unit.of(trial.cost)) for unit in (UNITS["gflops"], UNITS["ginteractions"], UNITS["mparams"])),
+            *(digits(unit.of(trial.cost)) for unit in (UNITS["gflops"], UNITS["ginteractions"], UNITS["mparams"])),
             escape(fronts.described(trial)),
         )
     return table

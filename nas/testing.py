@@ -1,7 +1,8 @@
 """A trained network's test: its scores over several clips and crops of each video, averaged, and what they come to.
 
 As all papers of this field do, probabilities are averaged, not logits: the softmax, or the sigmoid where videos have
-several labels. The same test with the frames in reversed order shows whether a network reads the arrow of time.
+several labels; over a video's views, and over the networks of an ensemble. The same test with the frames in reversed
+order shows whether a network reads the arrow of time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -48,7 +49,7 @@ class Split(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class TestResult:
-    """A test: `clip` counts each view by itself, `video` the means over a video's views.
+    """A test: `clip` counts each view by itself (None for an ensemble), `video` the means over a video's views.
 
     `scores` are these means, float32 (videos, classes), and `hits` says which videos are recognised (their best class
     is their label, or one of their labels), bool (videos,), both in the order of the split. `views` is in words.
@@ -56,7 +57,7 @@ class TestResult:
     """
 
     video: metrics.Measures
-    clip: metrics.Measures
+    clip: metrics.Measures | None
     scores: np.ndarray
     hits: np.ndarray
     views: str
@@ -76,13 +77,15 @@ class Arrow:
     @property
     def difference(self) -> float:
         """What reversal changes in the top-1 per video: far below zero where the arrow of time is read."""
-        return self.backward.video.top1 - self.forward.video.top1
+        return paired(self.forward.hits, self.backward.hits)[0]
 
     @property
     def error(self) -> float:
         """The standard error of `difference`: that of the videos' own differences, since both tests show the same."""
-        changed = self.backward.hits.astype(float) - self.forward.hits
-        return float(changed.std()) / math.sqrt(len(changed))
+        return paired(self.forward.hits, self.backward.hits)[1]
+
+
+Found = TestResult | Arrow
 
 
 @torch.inference_mode()
@@ -140,17 +143,67 @@ def test(
 test.__test__ = False
 
 
-def arrow(model: nn.Module, split: Split, clip: ClipSettings, views: ViewSettings, *, batch: int, **more: Any) -> Arrow:
+def arrow(
+    model: nn.Module,
+    split: Split,
+    clip: ClipSettings,
+    views: ViewSettings,
+    *,
+    batch: int,
+    on_batch: Callable[[int], object] | None = None,
+    **more: Any,
+) -> Arrow:
     """Test `model` twice, with the frames in their order and reversed; what follows `batch` is as in `test`.
 
     >>> arrow(model, pack.val, ClipSettings(), ViewSettings(), batch=32).difference  # doctest: +SKIP
     -0.56
+
+    `on_batch` gets the number of views seen so far in both tests.
     """
-    forward, backward = (test(model, split, clip, views, batch=batch, reverse=way, **more) for way in (False, True))
-    return Arrow(forward, backward)
+    forward = test(model, split, clip, views, batch=batch, on_batch=on_batch, **more)
+    again = (lambda seen: on_batch(forward.clip.count + seen)) if on_batch else None
+    return Arrow(forward, test(model, split, clip, views, batch=batch, on_batch=again, reverse=True, **more))
 
 
-def lines(result: TestResult | Arrow) -> list[str]:
+def ensemble(found: Sequence[Found], labels: Labels, *, multilabel: bool = False) -> Found:
+    """The test of several networks together: the mean of their scores of each video, whatever clips each of them saw.
+
+    >>> ensemble([test(one, pack.val, ...), test(other, pack.val, ...)], pack.val.labels).video.top1  # doctest: +SKIP
+    0.731
+
+    All of the tests are of the same videos in the same order, which have these `labels`, and all are reversed or none
+    is. Every network counts the same, as in the CT-Net paper (networks of 8, 12, 16 and 24 frames).
+    """
+    if all(isinstance(one, Arrow) for one in found):
+        ways = [one.forward for one in found], [one.backward for one in found]
+        return Arrow(*(ensemble(way, labels, multilabel=multilabel) for way in ways))
+    scores = torch.from_numpy(sum(one.scores for one in found) / np.float32(len(found)))
+    targets = _targets(labels, scores.shape[1], multilabel, "the ensemble")
+    seconds = sum(one.seconds for one in found)
+    return TestResult(
+        video=metrics.measure(scores, targets, where="the ensemble"),
+        clip=None,
+        scores=scores.numpy(),
+        hits=metrics.hits(scores, targets).numpy(),
+        views=f"mean of {len(found)} networks",
+        reverse=found[0].reverse,
+        seconds=seconds,
+        wait_share=sum(one.wait_share * one.seconds for one in found) / seconds,
+    )
+
+
+def paired(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """What changes in the share of videos that are recognised between two tests of the same ones, and the standard
+    error of that: the spread of the videos' own differences, which most have in common.
+
+    >>> paired(np.array([True, False, False, False]), np.array([True, True, False, False]))
+    (0.25, 0.21650635094610965)
+    """
+    changed = after.astype(float) - before
+    return float(changed.mean()), float(changed.std()) / math.sqrt(len(changed))
+
+
+def lines(result: Found) -> list[str]:
     """What the terminal shows of a test: a line for videos, one for clips where there are several, one for reversal.
 
     >>> lines(arrow(model, pack.val, ClipSettings(), ViewSettings(clips=10, crops=3), batch=30))  # doctest: +SKIP
@@ -161,11 +214,21 @@ def lines(result: TestResult | Arrow) -> list[str]:
     shown = result.forward if isinstance(result, Arrow) else result
     order = " with frames reversed" if shown.reverse else ""
     told = [f"video {_figures(shown.video, error=True)} ({shown.video.count:,} videos, {shown.views}){order}"]
-    if shown.clip.count > shown.video.count:
+    if shown.clip and shown.clip.count > shown.video.count:
         told.append(f"clip {_figures(shown.clip)}")
     if isinstance(result, Arrow):
-        told.append(f"frames reversed: video {_reversal(result)}")
+        told.append(f"frames reversed: video {reversal(result)}")
     return told
+
+
+def reversal(result: Arrow) -> str:
+    """What reversal makes of the figures: 'top-1 0.152 (-0.560 ±0.012), mean per class 0.140 (-0.515)'."""
+    before, after = result.forward.video, result.backward.video
+    told = [f"top-1 {after.top1:.3f} ({result.difference:+.3f} ±{result.error:.3f})"]
+    for name in ("mean_class", "map"):
+        old, new = getattr(before, name), getattr(after, name)
+        told += [] if new is None else [f"{metrics.NAMES[name]} {new:.3f} ({new - old:+.3f})"]
+    return ", ".join(told)
 
 
 def in_words(views: ViewSettings) -> str:
@@ -190,7 +253,7 @@ class _Means:
     def add(self, logits: Tensor, videos: Tensor) -> None:
         """Count `logits`, float32 (b, classes), of views of `videos`, int64 (b,)."""
         if not self.clip.count:
-            self.targets = self._targets(logits.shape[1])
+            self.targets = _targets(self.labels, logits.shape[1], self.multilabel, self.where)
             self.sums = torch.zeros(len(self.labels), logits.shape[1])
         self.clip.add(logits, self.targets[videos])
         self.sums.index_add_(0, videos, logits.sigmoid() if self.multilabel else logits.softmax(1))
@@ -203,12 +266,13 @@ class _Means:
         video = metrics.measure(scores, self.targets, where=self.where)
         return {"video": video, "clip": self.clip.measures(), "scores": scores.numpy(), "hits": hits.numpy()}
 
-    def _targets(self, classes: int) -> Tensor:
-        """Class numbers, int64 (videos,), or ones and zeros, float32 (videos, classes)."""
-        metrics.check_classes(int(self.labels.ids.max(initial=0)), classes, self.where)
-        if self.multilabel:
-            return torch.from_numpy(self.labels.hot(np.arange(len(self.labels)), classes))
-        return torch.from_numpy(self.labels.first())
+
+def _targets(labels: Labels, classes: int, multilabel: bool, where: str) -> Tensor:
+    """Class numbers, int64 (videos,), or ones and zeros, float32 (videos, classes)."""
+    metrics.check_classes(int(labels.ids.max(initial=0)), classes, where)
+    if multilabel:
+        return torch.from_numpy(labels.hot(np.arange(len(labels)), classes))
+    return torch.from_numpy(labels.first())
 
 
 def _figures(measures: metrics.Measures, *, error: bool = False) -> str:
@@ -218,16 +282,6 @@ def _figures(measures: metrics.Measures, *, error: bool = False) -> str:
     return ", ".join(
         f"{metrics.NAMES[name]} {value:.3f}{noise if name == 'top1' else ''}" for name, value in known.items()
     )
-
-
-def _reversal(result: Arrow) -> str:
-    """'top-1 0.152 (-0.560 ±0.012), mean per class 0.140 (-0.515)'."""
-    before, after = result.forward.video, result.backward.video
-    told = [f"top-1 {after.top1:.3f} ({result.difference:+.3f} ±{result.error:.3f})"]
-    for name in ("mean_class", "map"):
-        old, new = getattr(before, name), getattr(after, name)
-        told += [] if new is None else [f"{metrics.NAMES[name]} {new:.3f} ({new - old:+.3f})"]
-    return ", ".join(told)
 
 
 @contextlib.contextmanager

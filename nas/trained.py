@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas import content
 from nas import genotype as genotypes
 from nas.data_settings import ClipSettings, DataSettings, ViewSettings
 from nas.errors import NasError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 METRICS, GENOTYPE, WEIGHTS = "metrics.json", "genotype.yaml", "weights.safetensors"
+CHECKPOINT = "checkpoint.safetensors"  # of a training that goes on, or went on: not weights alone
+RUNS = "retrained"  # the folder of a study that holds its runs, by trial
+SETTINGS = {"data": DataSettings, "clip": ClipSettings, "test": ViewSettings}
 
 
 @dataclass(frozen=True)
@@ -66,34 +70,46 @@ def load(target: str | Path) -> Trained:
     folder, weights = (path.parent, path) if path.suffix == ".safetensors" else (path, path / WEIGHTS)
     about = _about(folder)
     if not weights.is_file():
-        there = ", ".join(sorted(file.name for file in folder.glob("*.safetensors"))) or "nothing"
+        there = ", ".join(sorted({file.name for file in folder.glob("*.safetensors")} - {CHECKPOINT})) or "nothing"
         raise NasError("is not there", where=str(weights), fix=f"name a file of weights that is: {there}")
-    found = genotypes.load(folder / GENOTYPE)
-    told = about["data"]
-    settings = {"data": DataSettings, "clip": ClipSettings, "test": ViewSettings}
+    found, told = genotypes.load(folder / GENOTYPE), about["data"]
     written = {"data": told["settings"], "clip": about["clip"], "test": about["test"]["settings"]}
     try:
-        read = {key: validate(model, written[key]) for key, model in settings.items()}
+        read = {key: validate(model, written[key]) for key, model in SETTINGS.items()}
     except SchemaError as error:
         raise _damaged(folder, error.problem) from None
+    if len(told["names"]) != found.classes:
+        raise _damaged(folder, f"it names {len(told['names'])} classes, and {GENOTYPE} has {found.classes}")
     return Trained(
         name=about["name"], folder=folder, genotype=found, weights=weights, classes=tuple(told["names"]),
         multilabel=told["multilabel"], metric=told["metric"], about=about, **read,
     )  # fmt: skip
 
 
+def of_study(target: str, trial: int) -> Trained:
+    """The network of a study's trial that `nas retrain` trained at full size.
+
+    >>> of_study("studies/motion", 4).folder  # doctest: +SKIP
+    PosixPath('studies/motion/retrained/4')
+
+    Raises NasError where that was not done, and as `load` does.
+    """
+    study = content.study_folder(target)
+    folder = study / RUNS / str(trial)
+    if not folder.is_dir():
+        there = f"; trained are {' '.join(map(str, _runs(study)))}" if _runs(study) else ""
+        fix = f"run nas retrain {study} --trial {trial}{there}"
+        raise NasError(f"trial {trial} is not trained at full size", where=str(study), fix=fix)
+    return load(folder)
+
+
 def _about(folder: Path) -> dict[str, Any]:
     """metrics.json, whose parts that are needed are there."""
     path = folder / METRICS
-    if not folder.is_dir():
-        raise NasError("no such folder", where=str(folder), fix="name a folder that nas retrain wrote")
     if not path.exists():
-        begun = (folder / "checkpoint.safetensors").exists()
-        problem = "its training is not finished" if begun else "is no folder of a trained network"
-        fix = "repeat the nas retrain that began it" if begun else "name a folder that nas retrain wrote"
-        raise NasError(problem, where=str(folder), fix=fix)
+        raise _unfinished(folder)
     try:
-        about = json.loads(path.read_text())
+        about = json.loads(path.read_text(encoding="utf-8"))
         complete = {"settings", "names", "multilabel", "metric"} <= about["data"].keys() and "name" in about
         about["clip"], about["test"]["settings"]  # noqa: B018  (asked for below)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -102,6 +118,24 @@ def _about(folder: Path) -> dict[str, Any]:
         fix = "repeat the nas retrain that wrote it: it adds what is missing"
         raise NasError("was written before runs told their data", where=str(path), fix=fix)
     return about
+
+
+def _unfinished(folder: Path) -> NasError:
+    """Why there is no metrics.json in `folder`."""
+    begun = (folder / CHECKPOINT).exists() or (folder / GENOTYPE).exists()
+    if not folder.is_dir():
+        return NasError("no such folder", where=str(folder), fix="name a folder that nas retrain wrote")
+    if begun:
+        return NasError("its training is not finished", where=str(folder), fix="repeat the nas retrain that began it")
+    if runs := _runs(folder):
+        fix = f"name one of its networks, such as {folder / RUNS / str(runs[0])}"
+        return NasError("is a study", where=str(folder), fix=fix)
+    return NasError("is no folder of a trained network", where=str(folder), fix="name a folder that nas retrain wrote")
+
+
+def _runs(study: Path) -> list[int]:
+    """The trials of a study that were trained at full size."""
+    return sorted(int(path.parent.name) for path in study.glob(f"{RUNS}/*/{METRICS}") if path.parent.name.isdigit())
 
 
 def _damaged(folder: Path, problem: str) -> NasError:

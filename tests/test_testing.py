@@ -16,7 +16,7 @@ from nas.data_settings import ClipSettings, ViewSettings
 from nas.errors import NasError
 from nas.metrics import Measures, measure
 from nas.tally import Diverged
-from nas.testing import Arrow, arrow, lines
+from nas.testing import Arrow, arrow, ensemble, lines, paired
 from nas.validation import evaluate
 from tests.clips import packed, tiny_network
 
@@ -167,6 +167,54 @@ def test_the_error_of_a_reversal_is_the_spread_over_draws_of_videos():
     assert np.mean([found.error for found in draws]) == pytest.approx(spread, rel=0.25)
 
 
+def test_differences_of_paired_tests():
+    rng = np.random.default_rng(0)
+    before, after = rng.random(500) < 0.7, rng.random(500) < 0.8
+    changed = [int(new) - int(old) for old, new in zip(before, after, strict=True)]
+    assert paired(before, after) == pytest.approx((np.mean(changed), np.std(changed) / np.sqrt(500)))
+    assert paired(before, before) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_ensemble_is_the_mean_of_the_scores_of_each_video(several):
+    data, views = split(several=several), (ViewSettings(), SEVERAL, ViewSettings(clips=2))
+    found = [run(linear(seed=seed), data, how, multilabel=several) for seed, how in enumerate(views)]
+    together = ensemble(found, data.labels, multilabel=several)
+    for video in range(len(data)):
+        for number in range(6):
+            mean = sum(float(one.scores[video, number]) for one in found) / 3
+            assert together.scores[video, number] == pytest.approx(mean)
+    assert together.scores.dtype == np.float32 and together.clip is None
+    own = data.labels.hot(np.arange(len(data)), 6) if several else data.labels.first()
+    expected = measure(torch.from_numpy(together.scores), torch.from_numpy(own))
+    assert together.video.to_plain() == expected.to_plain()
+    assert together.hits.tolist() == [int(row.argmax()) in data.labels[i] for i, row in enumerate(together.scores)]
+    assert together.seconds == pytest.approx(sum(one.seconds for one in found))
+    (line,) = lines(together)
+    assert line.startswith("video top-1 0.") and line.endswith("(11 videos, mean of 3 networks)")
+
+
+def test_an_ensemble_of_equals_is_each_of_them_and_can_be_reversed():
+    data = split()
+    one, other = (arrow(linear(), data, CLIP, ViewSettings(), batch=4, device="cpu") for _ in range(2))
+    together = ensemble([one, other], data.labels)
+    for way in ("forward", "backward"):
+        assert np.array_equal(getattr(together, way).scores, getattr(one, way).scores)
+    assert together.backward.reverse and together.difference == one.difference and together.error == one.error
+
+
+def test_one_sure_network_outweighs_two_that_hardly_disagree():
+    """Means differ from votes."""
+    data = FakeSplit(Labels.single([0]), [torch.ones(3, 4, 2, 2)], [0])
+    sure, unsure = (nn.Sequential(nn.Flatten(), nn.Linear(48, 2)) for _ in range(2))
+    for model, bias in ((sure, [4.0, 0.0]), (unsure, [0.0, 0.2])):
+        model[1].weight.data.zero_()
+        model[1].bias.data = torch.tensor(bias)
+    found = [run(model, data, ViewSettings()) for model in (sure, unsure, unsure)]
+    assert [one.video.top1 for one in found] == [1.0, 0.0, 0.0]
+    assert ensemble(found, data.labels).video.top1 == 1.0
+
+
 def test_lines_of_one_view():
     (line,) = lines(run(linear(), split(views=1), ViewSettings()))
     assert line.startswith("video top-1 0.") and line.endswith("(11 videos, 1 clip)")
@@ -223,6 +271,8 @@ def test_progress():
     seen = []
     run(linear(), split(videos=2, views=3), batch=4, on_batch=seen.append)
     assert seen == [4, 6]
+    arrow(linear(), split(videos=2, views=3), CLIP, SEVERAL, batch=4, device="cpu", on_batch=seen.append)
+    assert seen[2:] == [4, 6, 10, 12], "of both directions"
 
 
 @pytest.mark.usefixtures("one_thread")

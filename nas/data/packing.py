@@ -26,6 +26,8 @@ from nas.errors import NasError
 
 # Videos that are decoded first, spread over the set, to estimate the disk space that all need.
 PROBES = 8
+# In the folder of a pack: which of the listed videos it holds, counting those to train on first.
+KEPT = "kept.npy"
 
 Progress = Callable[[int, int, str], None]
 
@@ -178,6 +180,7 @@ def _write_index(
     partial: Path, journal: Journal, videos: VideoSet, settings: DataSettings, skipped: Sequence[tuple[str, str]]
 ) -> None:
     table, there = journal.table()
+    np.save(partial / KEPT, there)
     train = int((there < len(videos.train)).sum())
     labels = [videos.train.labels.take(there[:train]), videos.val.labels.take(there[train:] - len(videos.train))]
     columns = {name: getattr(table, name) for name in ("shard", "at", "shapes", "crc", "first", "sizes")}
