@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
-
+from torch.nn.modules.batchnorm import _BatchNorm as Norm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 Autocast = Callable[[], contextlib.AbstractContextManager]
 
@@ -54,10 +54,30 @@ class Average:
             theirs.copy_(kept)
 
 
+@torch.no_grad()
 def precise_norms(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], autocast: Autocast) -> None:
-    """Replace the running statistics of all norms, in place, by plain means over `batches` at the present weights.
+    """Replace the running statistics of all norms, in place, by those of all `batches` together at the present weights.
 
-    Running ones trail behind weights that still move ("Rethinking 'Batch' in BatchNorm", 2021, section 3).
+    Running ones trail behind weights that still move, and the mean of batches' own variances leaves out how batches
+    differ ("Rethinking 'Batch' in BatchNorm", 2021, section 3).
     """
-    with autocast():
-        update_bn(batches, model)
+    norms = [module for module in model.modules() if isinstance(module, Norm) and module.track_running_stats]
+    momenta, was_training, clips = [norm.momentum for norm in norms], model.training, 0
+    sums = [torch.zeros(2, norm.num_features, dtype=torch.double, device=norm.running_mean.device) for norm in norms]
+    model.train()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = 1.0  # running statistics are then those of the last batch
+    for x, _ in batches:
+        with autocast():
+            model(x)
+        clips += len(x)
+        for norm, total in zip(norms, sums, strict=True):
+            mean, var = norm.running_mean.double(), norm.running_var.double()
+            total.add_(torch.stack([mean, var + mean.square()]), alpha=len(x))
+    for norm, momentum, total in zip(norms, momenta, sums, strict=True):
+        mean, square = total / clips
+        norm.momentum = momentum
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(square - mean.square())
+    model.train(was_training)

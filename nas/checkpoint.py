@@ -79,6 +79,9 @@ def load(
     weights, means, moved = (_below(tensors, kind) for kind in ("model.", "average.", "optimiser."))
     parameters = dict(model.named_parameters())
     _check_same_network(path, weights, model.state_dict())
+    if bool(means) != bool(average):
+        problem = "has a moving average of the weights" if means else "has no moving average of the weights"
+        raise NasError(f"{problem}, unlike this run", where=str(path), fix="give the former ema, or start anew")
     _check_same_network(path, means, average or {})
     states = {key: _below(moved, f"{key}.") for key in {name.partition(".")[0] for name in moved}}
     for some in states.values():

@@ -64,6 +64,12 @@ def autocast(device: torch.device, precision: str) -> Callable[[], contextlib.Ab
     return lambda: torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of torch says that the device's memory is full."""
+    told = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in told)
+
+
 def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees for the next step, where the C library is glibc.
 

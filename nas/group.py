@@ -1,13 +1,15 @@
 """The processes that train one network together, as torchrun starts them: who this one is, and what they share.
 
-Each takes its part of every batch; gradients are averaged, so the batch and the learning rate are those of one
-process. One process is a group of its own, and nothing is sent.
+Each takes its part of every batch; gradients are averaged, and what norms, dropout and mixup make of a clip is what
+they would make of it in one process, so a group's results are those of one process. One process is a group of its own,
+and nothing is sent.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm as Norm
 from torch.nn.parallel import DistributedDataParallel
 
 from nas import device as devices
@@ -56,13 +60,31 @@ class Group:
         """
         if self.size == 1:
             return model
-        if norms == "global":
-            _make_global(model)
+        device = next(model.parameters()).device
+        _make_global(model, device, norms=norms == "global")
         # kernels with axes of length 1 have several equal strides; torch warns of that at every start
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-        device = next(model.parameters()).device
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated")  # its other name is newer than 2.11
         ids = [device] if device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids, broadcast_buffers=norms == "local")
+
+    @torch.no_grad()
+    def agree(self, model: nn.Module) -> None:
+        """Give all processes the mean of what local norms saw in each, in place; with global norms it is that."""
+        for buffer in model.buffers() if self.size > 1 else ():
+            if buffer.is_floating_point():
+                dist.all_reduce(buffer)
+                buffer.div_(self.size)
+
+    def ringed(self, x: Tensor) -> Tensor:
+        """The rows of `x` (b, ...), and behind them the first row of the next process: what follows its last one."""
+        if self.size == 1:
+            return x
+        first = x[:1].contiguous()
+        told = [torch.empty_like(first) for _ in range(self.size)]
+        dist.all_gather(told, first)
+        following = told[(self.rank + 1) % self.size]
+        return torch.cat([x, following.to(memory_format=torch.channels_last_3d) if x.ndim == 5 else following])
 
     def sums(self, values: Sequence[float]) -> list[float]:
         """Each value, added up over the processes."""
@@ -88,21 +110,52 @@ ALONE = Group()
 def joined(device: str) -> Iterator[Group]:
     """Within it, this process belongs to the group that torchrun's environment tells of, or is alone.
 
-    GPUs talk over NCCL, CPUs over gloo.
+    GPUs talk over NCCL, CPUs over gloo. Where processes fail, the first one that does raises its error, and the others,
+    which fail for the same reason or since they lost it, leave with status 1 and without a word.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         yield ALONE
         return
-    group = Group(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", "0")))
-    place = group.device(device)
-    if place.type == "cuda":
-        torch.cuda.set_device(place)
-    dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    group, store = _met()
     try:
+        place = group.device(device)
+        if place.type == "cuda":
+            torch.cuda.set_device(place)
+        backend = "nccl" if place.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=dist.PrefixStore("group", store), rank=group.rank, world_size=group.size)
         yield group
+    except Exception as error:
+        _speak_for_all(store)
+        if not _lost_another(error):
+            raise
+        fix = "see above, or in its host's messages, why; the same command goes on"
+        raise NasError(f"process {group.rank} lost another one of the {group.size}", fix=fix) from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _met() -> tuple[Group, dist.Store]:
+    """The group that the environment tells of, and where its processes leave word for each other."""
+    told = os.environ
+    try:
+        group = Group(int(told["RANK"]), int(told["WORLD_SIZE"]), int(told.get("LOCAL_RANK", "0")))
+        return group, next(dist.rendezvous("env://"))[0]
+    except (KeyError, ValueError) as error:
+        problem = f"WORLD_SIZE = {told['WORLD_SIZE']} in the environment, without the rest of what torchrun sets there"
+        raise NasError(problem, fix="start it with torchrun, or unset WORLD_SIZE") from error
+
+
+def _speak_for_all(store: dist.Store) -> None:
+    """Return in the first process that fails, and end the others: one mistake is told once."""
+    with contextlib.suppress(dist.DistError):  # the store may be on the host that was lost
+        if store.add("failed", 1) > 1:
+            raise SystemExit(1) from None
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends all once one has ended: let this one have its say
+
+
+def _lost_another(error: Exception) -> bool:
+    return isinstance(error, dist.DistError) or any(words in str(error) for words in ("by peer", "Broken pipe"))
 
 
 def unsynchronised(model: nn.Module, last: bool) -> contextlib.AbstractContextManager:
@@ -110,43 +163,66 @@ def unsynchronised(model: nn.Module, last: bool) -> contextlib.AbstractContextMa
     return contextlib.nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
 
 
-# Batch norms over the clips of all processes. PyTorch's own ones are for GPUs alone.
+# Norms and dropout as one process would have them. PyTorch's own norms over processes are for GPUs alone.
 
 
-def _make_global(module: nn.Module) -> None:
-    """Replace each batch norm below `module` by one over all processes, with the same tensors under the same names."""
+def _make_global(module: nn.Module, device: torch.device, *, norms: bool) -> None:
+    """Replace dropout, and with `norms` each batch norm, below `module` by what works on the clips of all processes.
+
+    Tensors and their names stay.
+    """
     for name, child in module.named_children():
-        if not isinstance(child, nn.BatchNorm3d):
-            _make_global(child)
-        elif next(child.parameters()).is_cuda:
-            setattr(module, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
+        if norms and isinstance(child, Norm):
+            on_gpu = device.type == "cuda"
+            made = nn.SyncBatchNorm.convert_sync_batchnorm(child) if on_gpu else _over_processes(child)
+        elif isinstance(child, nn.Dropout):
+            made = GlobalDropout(child.p)
         else:
-            setattr(module, name, _over_processes(child))
+            _make_global(child, device, norms=norms)
+            continue
+        setattr(module, name, made.train(child.training))
 
 
-def _over_processes(norm: nn.BatchNorm3d) -> GlobalNorm:
-    made = GlobalNorm(norm.num_features, eps=norm.eps, momentum=norm.momentum)
+def _over_processes(norm: Norm) -> GlobalNorm:
+    tracked = norm.track_running_stats
+    made = GlobalNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, tracked)
     made.weight, made.bias = norm.weight, norm.bias
     made.running_mean, made.running_var = norm.running_mean, norm.running_var
     made.num_batches_tracked = norm.num_batches_tracked
-    return made.train(norm.training)
+    return made
 
 
-class GlobalNorm(nn.BatchNorm3d):
+class GlobalDropout(nn.Dropout):
+    """Dropout that drops what one process would: each draws for the clips of all, which have equally many."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, ...) -> the same."""
+        if not self.training or not self.p:
+            return x
+        first = dist.get_rank() * len(x)
+        drawn = F.dropout(torch.ones_like(torch.cat([x] * dist.get_world_size())), self.p)
+        return x * drawn[first : first + len(x)]
+
+
+class GlobalNorm(Norm):
     """Batch normalisation over the clips of all processes, which have equally many; on CPUs."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, c, t, h, w) -> the same."""
+        """(b, c, ...) -> the same."""
         if not self.training:
             return super().forward(x)
-        axes, count = (0, 2, 3, 4), x.numel() // x.shape[1] * dist.get_world_size()
+        axes, rest = (0, *range(2, x.ndim)), (1,) * (x.ndim - 2)
+        count = x.numel() // x.shape[1] * dist.get_world_size()
         whole = x.float()
         mean = _AllSum.apply(whole.sum(axes)) / count
-        centred = whole - mean[:, None, None, None]
+        centred = whole - mean.view(-1, *rest)
         var = _AllSum.apply(centred.square().sum(axes)) / count
-        self._follow(mean.detach(), var.detach() * (count / (count - 1)))
-        scale = self.weight * torch.rsqrt(var + self.eps)
-        return (centred * scale[:, None, None, None] + self.bias[:, None, None, None]).to(x.dtype)
+        if self.track_running_stats:
+            self._follow(mean.detach(), var.detach() * (count / (count - 1)))
+        scale = torch.rsqrt(var + self.eps)
+        if not self.affine:
+            return (centred * scale.view(-1, *rest)).to(x.dtype)
+        return (centred * (scale * self.weight).view(-1, *rest) + self.bias.view(-1, *rest)).to(x.dtype)
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, var: Tensor) -> None:
@@ -154,6 +230,9 @@ class GlobalNorm(nn.BatchNorm3d):
         share = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(var, share)
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        """Any number of axes will do."""
 
 
 class _AllSum(torch.autograd.Function):

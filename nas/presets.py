@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from nas import content, strict_yaml
+from nas.errors import NasError
 
 FOLDER = "studies/presets"
 
@@ -17,7 +18,16 @@ def preset(name: str) -> dict[str, Any]:
     >>> preset("csn")["train"]["schedule"]
     'cosine'
     """
-    return strict_yaml.plain(strict_yaml.read(content.find(name, FOLDER)))
+    path = content.find(name, FOLDER)
+    try:
+        found = strict_yaml.plain(strict_yaml.read(path))
+    except NasError as error:
+        raise NasError(
+            f"{error.where}: {error.problem}", fix=error.fix
+        ) from None  # who reads it says where it is named
+    if not isinstance(found, dict):
+        raise NasError(f"{path} is no preset", fix="write the sections of retrain: in a study.yaml")
+    return found
 
 
 def filled(name: str, written: dict[str, Any]) -> dict[str, Any]:

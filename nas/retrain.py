@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nas.data.pack import Pack
 
 INITIAL, METRICS, CHECKPOINT = "initial.json", "metrics.json", "checkpoint.safetensors"
+WRITTEN = (METRICS, "curve.csv", "confusion.csv", "best.safetensors", "weights.safetensors")  # after genotype.yaml
 LIBRARIES = ("torch", "safetensors", "numpy", "pydantic")
 
 
@@ -85,7 +86,7 @@ def retrain(
             note(f"{folder} is finished already: {count(len(curve), 'epoch')}")
             finished = _stored(folder / METRICS, curve)
             _complete(folder, pack, data, name)
-            _test_again(genotype, pack, settings, device, folder, note)
+            _test_again(genotype, pack, settings, device, folder, note, group)
             return finished
         if curve:
             note(f"{folder} goes on after epoch {len(curve)} of {settings.train.epochs}")
@@ -100,7 +101,7 @@ def retrain(
         )  # fmt: skip
         keeper.finish()
         about = {"name": name, **_metrics(genotype, run, result, facts or {}), "data": _data(pack, data)}
-        tested = _test(model, pack, settings, device, folder, note)
+        tested = _test(model, pack, settings, device, folder, note, group)
         write_json(folder / METRICS, {**about, "test": tested, "initial": _initial(folder / INITIAL)})
         return result
 
@@ -140,6 +141,9 @@ def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: Wei
         there = genotypes.load(written)
         recorded.check(there, str(written))
         checkpoint.check_same_run(written, _without_facts(there), _without_facts(genotype))
+    elif others := [name for name in WRITTEN if (folder / name).exists()]:
+        problem = f"has no genotype.yaml of a training, and would lose {', '.join(others)}"
+        raise NasError(problem, where=str(folder), fix="choose a new folder")
     if not saved.exists():
         return []
     progress = checkpoint.peek(saved)
@@ -221,9 +225,9 @@ def _metrics(genotype: genotypes.Genotype, run: dict, result: train.Result, fact
     measured = {key: value for key, value in asdict(result).items() if key != "curve"}
     return {
         **measured,
-        "top5": result.curve[-1].get("val_top5"),
+        "top5": (result.precise or result.curve[-1]).get("val_top5"),
         "best": {"epoch": best["epoch"], "accuracy": best["val_accuracy"]},
-        "costs": {**counted._asdict(), "macs": counted.macs, "clip": str(genotype.input)},
+        "costs": {**counted.known(), "macs": counted.macs, "clip": str(genotype.input)},
         "train": run["train"],
         "clip": run["clip"],
         "seed": run["seed"],
@@ -233,12 +237,19 @@ def _metrics(genotype: genotypes.Genotype, run: dict, result: train.Result, fact
 
 
 def _test(
-    model: nn.Module, pack: Pack, settings: RetrainSettings, device: str, folder: Path, note: Callable[[str], None]
+    model: nn.Module,
+    pack: Pack,
+    settings: RetrainSettings,
+    device: str,
+    folder: Path,
+    note: Callable[[str], None],
+    group: Group,
 ) -> dict:
     """What the trained network makes of several views of each validation video, as JSON values; tells it in lines."""
     how = {"device": device, "precision": settings.train.precision, "multilabel": pack.task.multilabel}
     test = testing.arrow if settings.test.reverse else testing.test
-    found = test(model, pack.val, settings.clip, settings.test, batch=settings.train.batch, **how)
+    batch = settings.train.at_once(group.size)  # what has fitted into memory
+    found = test(model, pack.val, settings.clip, settings.test, batch=batch, **how)
     lines = testing.lines(found)
     for line in lines:
         note(line)
@@ -266,6 +277,7 @@ def _test_again(
     device: str,
     folder: Path,
     note: Callable[[str], None],
+    group: Group,
 ) -> None:
     """Tell the test of a finished run, after doing it anew where the recipe's test is another one now."""
     about = read_metrics(folder / METRICS)
@@ -276,7 +288,7 @@ def _test_again(
         return
     model = _built(genotype, about["seed"])
     checkpoint.load_weights(folder / "weights.safetensors", model)
-    write_json(folder / METRICS, about | {"test": _test(model, pack, settings, device, folder, note)})
+    write_json(folder / METRICS, about | {"test": _test(model, pack, settings, device, folder, note, group)})
 
 
 def _versions() -> dict[str, str]:

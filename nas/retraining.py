@@ -5,6 +5,7 @@ What is trained is a `Job`; how is the recipe's `retrain:` section, a preset's s
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nas.group import Group
     from nas.weights import Weights
 
+GENOTYPE = "genotype.yaml"  # in the folder of a run
 RUNS = "retrained"  # the folder of a study, or here, that holds runs
 
 
@@ -139,8 +141,12 @@ def train(
     settings, metric, group = job.settings, METRICS[pack.task.metric], group or ALONE
     here = {"input": settings.clip.clip, "classes": len(pack.classes), "exact": (), "published": ()}
     genotype = job.genotype.model_copy(update=here)
-    clips = f"{count(settings.train.epochs, 'epoch')} of {len(pack.train)} clips {genotype.input}"
+    videos = f"{count(len(pack.train), 'clip')} of {session.dataset(job.data)}, {genotype.input}"
+    clips = f"{count(settings.train.epochs, 'epoch')} of {videos}"
     say(console, f"{job.name}: {summary(genotype)}; {clips}{_told(settings, group)}")
+    if "network" in job.facts and job.genotype.classes != genotype.classes:
+        now = count(genotype.classes, "class")
+        say(console, f"its classifier has the {now} of the data, in place of the {job.genotype.classes} on file")
     reporter = RetrainReporter(console, settings.train.epochs, metric)
     with reporter.shown():
         result = full_training(
@@ -157,8 +163,8 @@ def _told(settings: RetrainSettings, group: Group) -> str:
     train = settings.train
     told = [f"preset {settings.preset}"] if settings.preset else []
     told += [f"peak lr {train.peak:.3g} for batches of {train.batch}"] if train.lr_batch else []
-    own = train.batch // group.size
-    told += [f"gradients of {own // train.micro_batch} parts added up"] if 0 < train.micro_batch < own else []
+    parts = math.ceil(train.batch // group.size / train.at_once(group.size))
+    told += [f"gradients of {parts} parts added up"] if parts > 1 else []
     told += [f"{group.size} processes"] if group.size > 1 else []
     return "".join(f"; {one}" for one in told)
 
@@ -189,9 +195,18 @@ def _job(target: str, trial: int | None, pick: str | None, how: How, out: Path |
         chosen = study.trial(trial) if trial is not None else _picked(study, pick)
         settings = _settings(session.retraining(study), how, fronts.genotype_of(chosen))
         return of_trial(study, chosen, settings, _data(study.recipe.data, how), out)
-    if trial is not None or pick is not None:
+    if (folder / GENOTYPE).exists():
+        fix = f"name {folder / GENOTYPE}, or start another network with --weights {folder}"
+        raise NasError("is a training", where=target, fix=fix)
+    if trial is not None or pick is not None or _is_study(folder):
         studies.open_study(folder)  # says what is wrong with it
     return _of_network(target, how, out)
+
+
+def _is_study(folder: Path) -> bool:
+    """Whether there is a recipe, here or among those that ship, but no trial yet."""
+    ships = str(folder).removeprefix("studies/") in content.names("studies") and not folder.exists()
+    return ships or (folder / "study.yaml").exists()
 
 
 def _picked(study: Study, pick: str | None) -> Trial:
@@ -216,7 +231,7 @@ def _of_network(target: str, how: How, out: Path | None) -> Job:
         genotype=genotype,
         settings=settings,
         data=data.model_copy(update={"pack": settings.pack or data.pack}),
-        folder=out or Path(RUNS) / found.name,
+        folder=out or Path(RUNS) / found.name.replace("/", "-").lstrip("."),
         seed=seed_for(base.seed, "retraining", key(genotype)),
         facts={"network": found.name, "key": key(genotype)},
     )
@@ -254,6 +269,8 @@ def _change(told: dict[str, Any], change: str) -> None:
     """Put `train.epochs=5` into settings as plain data; a shorter training keeps the shape of its schedule."""
     name, found, text = change.partition("=")
     *above, last = name.strip().split(".")
+    if name.strip() == "preset":
+        raise NasError("a preset is no single setting", where="--set", fix=f"give --preset {text or 'NAME'}")
     if not found or not last:
         raise NasError(f"'{change}' is no setting", where="--set", fix="write NAME=VALUE, such as train.epochs=5")
     section = told
@@ -262,18 +279,17 @@ def _change(told: dict[str, Any], change: str) -> None:
         section = section[step]
         if not isinstance(section, dict):
             raise NasError(f"'{name}' is no setting", where="--set", fix=f"{step} has no settings within it")
-    value = strict_yaml.plain(strict_yaml.parse(text, name="--set"))
+    value = strict_yaml.plain(strict_yaml.parse(text, name=f"--set {change}"))
     if name == "train.epochs" and isinstance(value, int) and value > 0:
         _shorten(section, value)
     section[last] = value
 
 
 def _shorten(train: dict[str, Any], epochs: int) -> None:
-    """Milestones of another length in proportion, and a warm-up that still fits."""
+    """Milestones in proportion, and so the warm-up where it would take a larger part than before."""
     share = epochs / train["epochs"]
     train["milestones"] = [epoch * share for epoch in train["milestones"]]
-    if train["warmup"] > epochs:
-        train["warmup"] *= share
+    train["warmup"] *= min(1.0, share)
 
 
 def _data(data: DataSettings, how: How) -> DataSettings:

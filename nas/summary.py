@@ -32,7 +32,7 @@ def summary(genotype: Genotype) -> str:
     'bottleneck dense 1x3x3 x4 3-4-6-3, width 64, odd: bottleneck tensor K=2 pointwise te x4'
     """
     stages = genotype.stages
-    blocks = " / ".join(dict.fromkeys(_words(stage.block) for stage in stages))
+    blocks = " / ".join(dict.fromkeys(block_words(stage.block) for stage in stages))
     depths = "-".join(str(stage.depth) for stage in stages)
     if len(stages) > MANY:
         depths = f"{sum(stage.depth for stage in stages)} blocks"
@@ -44,7 +44,7 @@ def _replaced(genotype: Genotype) -> list[str]:
     """Which blocks are others: `odd: bottleneck tensor K=2`, places of each stage where they differ."""
     places = ["none" if stage.replace is None else _written(stage.replace.at) for stage in genotype.stages]
     others = dict.fromkeys(
-        _words(stage.replace.block)
+        block_words(stage.replace.block)
         for stage in genotype.stages
         if stage.replace and list(stage.replace.indices(stage.depth))
     )
@@ -57,7 +57,8 @@ def _deflated(genotype: Genotype) -> list[str]:
     return [] if keep == "all" else [f"{keep} 3D at the {genotype.deflation.end}"]
 
 
-def _words(part: Part) -> str:
+def block_words(part: Part) -> str:
+    """One block in a few words."""
     defaults = {name: field.default for name, field in part.spec.genes.model_fields.items()}
     words = [part.kind]
     for name, value in part.genes:
@@ -69,7 +70,7 @@ def _words(part: Part) -> str:
 
 def _gene(name: str, value: Any) -> str:
     if isinstance(value, Part):
-        return _words(value) if name == "conv" else value.kind
+        return block_words(value) if name == "conv" else value.kind
     if value is True:
         return name
     if name in ("kernel", "kernels", "sizes", "steps"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from nas import checkpoint as checkpoints
 from nas import device as devices
 from nas.averages import Average, precise_norms
+from nas.console import count
 from nas.data import mixup
 from nas.data_settings import ClipSettings
 from nas.errors import NasError
@@ -103,10 +105,10 @@ def fit(
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
-        problem = "a batch norm met a single value per channel: the training batch is one clip at one position"
-        raise NasError(problem, fix="raise batch, or give more clips or larger ones") from error
+        problem = "a batch norm met a single value per channel: one clip at one position trains at once"
+        raise NasError(problem, fix="raise batch or micro_batch, or give more clips or larger ones") from error
     # Raised out here, where the first error and the tensors its traceback holds are gone.
-    raise _out_of_memory(settings, clip, place)
+    raise _out_of_memory(settings.at_once(group.size), clip, place)
 
 
 class _Training:
@@ -127,7 +129,7 @@ class _Training:
         self.pack, self.settings, self.clip, self.seed = pack, settings, clip, seed
         self.device, self.checkpoint, self.waiting, self.group = device, checkpoint, Waiting(), group
         self.model = model.to(device=device, memory_format=torch.channels_last_3d)
-        for layer in (m for m in model.modules() if isinstance(m, nn.Dropout)):
+        for layer in _dropouts(model):
             layer.p = settings.dropout
         self.autocast = devices.autocast(device, settings.precision)
         self.average = Average(self.model, settings.ema) if settings.ema else None
@@ -150,6 +152,7 @@ class _Training:
                 start, waiting = time.perf_counter(), Waiting()
                 with devices.seeded(self.seed, epoch, self.device):
                     trained = self._pass(epoch, waiting, on_step)
+                self._agree()
                 with self.average.shown(self.model) if self.average else nullcontext():
                     tested = self._validated(f"the validation after epoch {epoch}", waiting)
                     times = {"seconds": time.perf_counter() - start, "wait": waiting.seconds}
@@ -164,17 +167,28 @@ class _Training:
             return self._result(self._precise() if self.settings.precise_norms else {})
 
     def _validated(self, where: str, waiting: Waiting) -> dict:
-        settings = self.settings
-        how = {"batch": settings.batch, "device": self.device, "precision": settings.precision, "group": self.group}
+        batch, precision = self.settings.at_once(self.group.size), self.settings.precision
+        how = {"batch": batch, "device": self.device, "precision": precision, "group": self.group}
         return evaluate(self.model, self.pack.val, self.clip, waiting=waiting, where=where, **how)
+
+    def _agree(self) -> None:
+        """Validate, and keep, the same network in all processes."""
+        if self.settings.norms == "local":
+            for model in (self.model, self.average.model.module) if self.average else (self.model,):
+                self.group.agree(model)
 
     def _precise(self) -> dict:
         """Measure the statistics of norms anew, on clips as in training, and validate with them."""
-        steps = min(self.steps, math.ceil(self.settings.precise_norms / self.settings.batch))
-        with closing(self._batches(self.settings.epochs + 1, Waiting())) as batches:
-            precise_norms(self.model, islice(batches, steps), self.autocast)
+        settings, epoch = self.settings, self.settings.epochs + 1
+        steps = min(self.steps, math.ceil(settings.precise_norms / settings.batch))
+        size = settings.at_once(self.group.size)
+        with closing(self._batches(epoch, Waiting())) as batches, devices.seeded(self.seed, epoch, self.device):
+            parts = (part for x, y in islice(batches, steps) for part in zip(x.split(size), y.split(size), strict=True))
+            precise_norms(self.model, parts, self.autocast)
+        if settings.norms == "local":
+            self.group.agree(self.model)
         tested = self._validated("the validation with precise norms", Waiting())
-        return {"clips": steps * self.settings.batch, **tested}
+        return {"clips": min(steps * settings.batch, len(self.pack.train)), **tested}
 
     def _pass(self, epoch: int, waiting: Waiting, on_step: Callable) -> dict:
         """Train for one epoch."""
@@ -199,8 +213,10 @@ class _Training:
     def _mixed(self, clips: Tensor, labels: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         if not self.settings.mixup:
             return clips, labels
-        shares = mixup.draw(self.settings.mixup, len(clips), seed=self.seed, epoch=epoch, step=step)
-        return mixup.mix(clips, labels, shares, len(self.pack.classes))
+        whole, first = len(clips) * self.group.size, len(clips) * self.group.rank
+        shares = mixup.draw(self.settings.mixup, whole, seed=self.seed, epoch=epoch, step=step)
+        own = shares[first : first + len(clips)]
+        return mixup.mix(self.group.ringed(clips), self.group.ringed(labels), own, len(self.pack.classes))
 
     def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One step on `clips` (b, 3, t, h, w); the loss () and the logits (b, classes)."""
@@ -218,7 +234,7 @@ class _Training:
 
     def _gradients(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Add up the gradients of the mean loss, of as many clips at once as memory holds."""
-        size = self.settings.micro_batch or len(clips)
+        size = self.settings.at_once(self.group.size)
         parts = list(zip(clips.split(size), labels.split(size), strict=True))
         several, smoothing = self.pack.task.multilabel, self.settings.label_smoothing
         lost, scores = [], []
@@ -283,9 +299,14 @@ def renewed(run: dict) -> dict:
 
     >>> renewed({"train": {"epochs": 3}, "clip": {}, "seed": 0})["train"]["dropout"]
     0.0
+
+    One with settings that are unknown here, as a later version may write it, comes back as it is.
     """
     known = {"train": TrainSettings, "clip": ClipSettings}
-    return run | {key: model.model_validate(run[key]).model_dump(mode="json") for key, model in known.items()}
+    try:
+        return run | {key: model.model_validate(run[key]).model_dump(mode="json") for key, model in known.items()}
+    except (ValidationError, KeyError):
+        return run
 
 
 def _ignore(*_: object) -> None:
@@ -310,17 +331,21 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(words in str(error) for words in told)
 
 
-def _out_of_memory(settings: TrainSettings, clip: ClipSettings, device: torch.device) -> OutOfMemory:
+def _out_of_memory(clips: int, clip: ClipSettings, device: torch.device) -> OutOfMemory:
     peak = devices.peak_memory(device) / 2**30
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    size = f"{settings.batch} clips of {clip.frames}x{clip.size}x{clip.size}"
-    problem = f"out of memory on {devices.text(device)} with a batch of {size}; the peak was {peak:.1f} GiB"
-    return OutOfMemory(problem, fix=_smaller(settings))
+    size = f"{count(clips, 'clip')} of {clip.frames}x{clip.size}x{clip.size} at once"
+    problem = f"out of memory on {devices.text(device)} with {size}; the peak was {peak:.1f} GiB"
+    part = f"set micro_batch: {clips // 2} (gradients still add up to the batch), or " if clips > 1 else ""
+    return OutOfMemory(problem, fix=f"{part}lower frames, size or width")
 
 
-def _smaller(settings: TrainSettings) -> str:
-    """What would need less memory."""
-    half = max(1, (settings.micro_batch or settings.batch) // 2)
-    return f"set micro_batch: {half} (gradients still add up to the batch), or lower batch, frames, size or width"
+def _dropouts(module: nn.Module) -> Iterator[nn.Dropout]:
+    """Those of the network's own; a user's block keeps the shares that its code gave it."""
+    if isinstance(module, nn.Dropout):
+        yield module
+    for child in module.children():
+        if not getattr(child, "initialises_itself", False):
+            yield from _dropouts(child)

@@ -76,6 +76,15 @@ class TrainSettings(Settings):
         """
         return self.lr * self.batch / self.lr_batch if self.lr_batch else self.lr
 
+    def at_once(self, processes: int = 1) -> int:
+        """The clips that pass the network at once in each of so many processes.
+
+        >>> TrainSettings(batch=64).at_once(2), TrainSettings(batch=64, micro_batch=8).at_once(2)
+        (32, 8)
+        """
+        own = max(1, self.batch // processes)
+        return min(self.micro_batch or own, own)
+
     @model_validator(mode="after")
     def _steps(self) -> TrainSettings:
         if (self.schedule == "step") != bool(self.milestones):

@@ -54,7 +54,16 @@ class FakeSplit:
         return max(1, self.clips // batch) if train else -(-self.clips // batch)
 
     def batches(
-        self, clip: ClipSettings, *, batch: int, seed: int, epoch: int, train: bool, device: torch.device, **_: object
+        self,
+        clip: ClipSettings,
+        *,
+        batch: int,
+        seed: int,
+        epoch: int,
+        train: bool,
+        device: torch.device,
+        share: tuple[int, int] = (0, 1),
+        **_: object,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         order = np.random.default_rng([seed, epoch])
         picks = order.permutation(self.clips) if train else np.arange(self.clips)
@@ -65,6 +74,11 @@ class FakeSplit:
             some = torch.from_numpy(picks[step * batch : (step + 1) * batch])
             x = patterns[some % self.classes] + torch.randn(len(some), *shape, generator=noise)
             x[some == self.poison] = torch.nan
+            rank, size = share
+            if train:
+                x, some = x.tensor_split(size)[rank], some.tensor_split(size)[rank]
+            elif step % size != rank:
+                continue
             yield x.to(device, memory_format=torch.channels_last_3d), (some % self.classes).to(device)
 
 

@@ -17,7 +17,7 @@ from nas.data.task import Task
 from nas.data.videos import Labels
 from nas.errors import NasError
 from nas.metrics import measure
-from nas.optimiser import optimiser, rate
+from nas.optimiser import optimiser
 from nas.tally import Diverged, Tally
 from nas.train import OutOfMemory, fit, renewed
 from nas.train_settings import TrainSettings
@@ -64,22 +64,38 @@ def test_training_leaves_the_global_random_state_alone():
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, precision: str):
-    settings = SETTINGS.model_copy(update={"precision": precision, "clip_gradient": 1.0})
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"precision": "fp32"},
+        {"precision": "bf16"},
+        {"precision": "fp16"},
+        {"optimiser": "adamw", "lr": 0.01},
+        {"ema": 0.8},
+        {"micro_batch": 3, "mixup": 0.4},
+        {"schedule": "step", "milestones": (1.5, 2.5)},
+        {"optimiser": "adamw", "lr": 0.01, "ema": 0.8, "precise_norms": 16, "precision": "fp16"},
+    ],
+    ids=lambda more: " ".join(map(str, more.values())),
+)
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, more: dict):
+    settings = SETTINGS.model_copy(update={"clip_gradient": 1.0, **more})
 
     def stop(row):
         if row["epoch"] == 3:
             raise KeyboardInterrupt
 
-    path = tmp_path / "run.safetensors"
-    whole, model = train(settings), tiny_network()
+    path, models = tmp_path / "run.safetensors", [tiny_network() for _ in range(3)]
+    whole = train(settings, model=models[0])
     with pytest.raises(KeyboardInterrupt):
         train(settings, checkpoint=path, on_epoch=stop)
-    resumed = train(settings, model=model, checkpoint=path)
+    resumed = train(settings, model=models[1], checkpoint=path)
     assert untimed(resumed.curve) == untimed(whole.curve)
-    again = train(settings, checkpoint=path)
+    again = train(settings, model=models[2], checkpoint=path)
     assert again.curve == resumed.curve
+    assert whole.precise == resumed.precise == again.precise and whole.accuracy == again.accuracy
+    for tensors in zip(*(model.state_dict().values() for model in models), strict=True):
+        assert torch.equal(tensors[0], tensors[1]) and torch.equal(tensors[0], tensors[2])
 
 
 def test_a_run_on_packed_clips_resumes_bit_for_bit_on_two_threads(tmp_path: Path):
@@ -132,58 +148,15 @@ def test_a_checkpoint_of_another_run_is_refused_with_the_difference(tmp_path: Pa
         train(changed, checkpoint=path, seed=9)
 
 
-def test_the_schedule_is_the_formula_at_every_step():
-    optimizer_rates, settings = [], TrainSettings(epochs=3, batch=8, lr=0.2, warmup=1.5)
-    train(settings, on_epoch=lambda row: optimizer_rates.append(row["lr"]))
-    steps, warm = 5, 7.5  # 42 // 8 steps an epoch
-
-    def formula(n):
-        if n < warm:
-            return 0.2 * (n + 1) / (warm + 1)
-        return 0.2 * 0.5 * (1 + math.cos(math.pi * (n - warm) / (3 * steps - warm)))
-
-    assert optimizer_rates == pytest.approx([formula(steps * epoch - 1) for epoch in (1, 2, 3)])
-    warmed, cold = TrainSettings(epochs=18, warmup=9), TrainSettings(epochs=10, warmup=0)
-    assert rate(9, warmed, steps=1) == rate(0, cold, steps=1) == 1.0
-    assert max(rate(n, warmed, steps=1) for n in range(18)) == 1.0
-
-
-def test_norms_and_biases_are_not_decayed():
-    model = tiny_network()
-    decayed, free = optimiser(model, SETTINGS).param_groups
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    assert [names[id(p)] for p in decayed["params"]] == ["0.weight", "3.weight", "6.weight"]
-    assert [names[id(p)] for p in free["params"]] == ["1.weight", "1.bias", "3.bias", "6.bias"]
-    assert (decayed["weight_decay"], free["weight_decay"]) == (1e-4, 0.0)
-
-
-def test_a_step_is_plain_sgd_with_momentum():
-    """Two steps of the loop against the textbook update, written out."""
-    settings = TrainSettings(epochs=2, batch=8, lr=0.1, warmup=0, momentum=0.9, weight_decay=0.01)
-    pack = FakePack(train=FakeSplit(8), val=FakeSplit(8))
-    model, mine = linear_network(), linear_network()
-    fit(model, pack, settings, CLIP, seed=0, device="cpu")
-    momentum = {}
-    for epoch, lr in ((1, 0.1), (2, 0.05)):
-        ((x, y),) = pack.train.batches(CLIP, batch=8, seed=0, epoch=epoch, train=True, device="cpu")
-        mine.zero_grad()
-        nn.functional.cross_entropy(mine(x), y).backward()
-        with torch.no_grad():
-            for name, p in mine.named_parameters():
-                step = p.grad + (0.01 * p if p.ndim > 1 else 0)
-                momentum[name] = 0.9 * momentum[name] + step if name in momentum else step
-                p.sub_(lr * momentum[name])
-    for ours, theirs in zip(model.parameters(), mine.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
-
-
 def linear_network():
     torch.manual_seed(1)
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 6))
 
 
-def test_gradients_are_clipped_to_the_norm():
-    settings = TrainSettings(epochs=1, batch=42, lr=1.0, warmup=0, momentum=0, weight_decay=0)
+@pytest.mark.parametrize("micro", [0, 10])
+def test_gradients_are_clipped_to_the_norm(micro: int):
+    """That of the whole batch: parts are added up first."""
+    settings = TrainSettings(epochs=1, batch=42, micro_batch=micro, lr=1.0, warmup=0, momentum=0, weight_decay=0)
     moved = {}
     for limit in (0.0, 0.01):
         model, start = linear_network(), linear_network()
@@ -192,6 +165,31 @@ def test_gradients_are_clipped_to_the_norm():
         moved[limit] = torch.cat([(a - b).detach().flatten() for a, b in pairs]).norm().item()
     assert moved[0.01] == pytest.approx(0.01, rel=1e-3)
     assert moved[0.0] > 0.1
+
+
+def without_norms() -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv3d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 2 * 6 * 6, 6))
+
+
+@pytest.mark.parametrize("micro", [1, 3, 4, 8, 50])
+def test_gradients_of_parts_add_up_to_those_of_the_batch(micro: int):
+    settings = SETTINGS.model_copy(update={"micro_batch": micro, "weight_decay": 0.01})
+    whole, parts = without_norms(), without_norms()
+    one = train(SETTINGS.model_copy(update={"weight_decay": 0.01}), model=whole).curve
+    other = train(settings, model=parts).curve
+    for name in ("train_loss", "val_loss", "train_error", "val_accuracy"):
+        assert [row[name] for row in one] == pytest.approx([row[name] for row in other], rel=1e-5), name
+    for ours, theirs in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_no_more_clips_than_told_are_in_memory_at_once():
+    seen, model = [], tiny_network()
+    model[0].register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    result = train(SETTINGS.model_copy(update={"micro_batch": 3, "precise_norms": 8, "epochs": 1}), model=model)
+    assert seen == [*[3, 3, 2] * 5, *[3] * 10, *[3, 3, 2], *[3] * 10], "training, validation, norms, validation"
+    assert result.precise["clips"] == 8
 
 
 def test_validation_counts_every_clip_once_and_keeps_the_mode():
@@ -236,11 +234,16 @@ class Huge(nn.Linear):
 
 def test_out_of_memory_names_the_peak_and_what_would_help():
     with pytest.raises(
-        OutOfMemory, match=r"batch of 8 clips of 4x8x8; the peak was .* GiB; set micro_batch: 4 "
+        OutOfMemory, match=r"with 8 clips of 4x8x8 at once; the peak was .* GiB; set micro_batch: 4 .*, or lower frames"
     ) as caught:
         train(model=Huge(768, 6))
     assert caught.value.__context__ is None  # or the first error would keep the tensors alive
     assert isinstance(caught.value, NasError)
+    parts = SETTINGS.model_copy(update={"micro_batch": 3})
+    with pytest.raises(OutOfMemory, match=r"with 3 clips of .*; set micro_batch: 1 "):
+        train(parts, model=Huge(768, 6))
+    with pytest.raises(OutOfMemory, match=r"with 1 clip of .* GiB; lower frames, size or width"):
+        train(parts.model_copy(update={"micro_batch": 1}), model=Huge(768, 6))
 
 
 def test_other_errors_of_the_network_pass_through():
@@ -267,6 +270,25 @@ def test_the_recipe_says_how_much_is_dropped():
     dropped = train(SETTINGS.model_copy(update={"dropout": 0.5}), model=model).curve
     assert model[1].p == 0.5
     assert [row["train_loss"] for row in plain] != [row["train_loss"] for row in dropped]
+
+
+def test_a_user_s_block_keeps_its_own_dropout():
+    own = nn.Sequential(nn.Dropout(0.25), nn.Flatten())
+    own.initialises_itself = True
+    model = nn.Sequential(own, nn.Dropout(0.0), nn.Linear(3 * 4 * 8 * 8, 6))
+    train(SETTINGS.model_copy(update={"dropout": 0.5}), model=model)
+    assert (own[0].p, model[1].p) == (0.25, 0.5)
+
+
+def test_a_checkpoint_of_a_later_version_with_more_settings_is_refused(tmp_path: Path):
+    path, model = tmp_path / "run.safetensors", tiny_network()
+    train(checkpoint=path)
+    progress = checkpoints.peek(path)
+    run = {**progress.run, "train": progress.run["train"] | {"novel": 3}}
+    later = checkpoints.Progress(run, progress.curve, progress.scaler)
+    checkpoints.save(path, model, optimiser(model, SETTINGS), later)
+    with pytest.raises(NasError, match=r"run\.safetensors: is of another run: train\.novel was 3, is absent"):
+        train(checkpoint=path)
 
 
 def test_a_checkpoint_from_before_a_setting_was_added_goes_on(tmp_path: Path):

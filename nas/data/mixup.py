@@ -1,4 +1,4 @@
-"""Mixup (Zhang et al., 2018): each clip of a batch is blended with the next one, and so are their labels.
+"""Mixup (2018): each clip of a batch is blended with the next one, and so are their labels.
 
 Batches are shuffled already, so the next clip is as random a partner as any, and nothing but shares is drawn.
 """
@@ -26,7 +26,8 @@ def draw(alpha: float, count: int, *, seed: int, epoch: int, step: int) -> np.nd
 def mix(x: torch.Tensor, y: torch.Tensor, shares: np.ndarray, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Blend clips x (b, c, t, h, w) and labels y with those that follow: x, and soft labels float32 (b, classes).
 
-    y holds a class a clip, int64 (b,), or any number of them as zeros and ones, (b, classes).
+    y holds a class a clip, int64 (b,), or any number of them as zeros and ones, (b, classes). Where x and y have one
+    row more than `shares`, it is the one that follows the last clip (see `nas.group`); else the first one does.
     `functional.cross_entropy` takes soft labels and smooths them too: its `label_smoothing` e makes (1 - e) * y +
     e / classes of them, the same before the blend as after it.
 
@@ -40,6 +41,6 @@ def mix(x: torch.Tensor, y: torch.Tensor, shares: np.ndarray, classes: int) -> t
 
 
 def _blend(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """(1 - other) * x + other * the next of x; the last one's next is the first."""
-    following = torch.cat([x[1:], x[:1]])
-    return torch.lerp(x, following, other.to(x.dtype).view(-1, *[1] * (x.ndim - 1)))
+    """(1 - other) * x + other * the next of x."""
+    following = torch.cat([x[1:], x[:1]])[: len(other)]
+    return torch.lerp(x[: len(other)], following, other.to(x.dtype).view(-1, *[1] * (x.ndim - 1)))

@@ -206,3 +206,63 @@ def test_an_error_in_a_thread_is_raised_at_the_reader(split, monkeypatch):
         epoch(split)
     time.sleep(0.01)
     assert not clip_threads()
+
+
+# ---- parts of batches, for processes that train together
+
+SAMPLINGS = [
+    {"sampling": "dense", "stride": 2},
+    {"sampling": "segments"},
+    {"sampling": "uniform", "window": 7},
+]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda one: one["sampling"])
+@pytest.mark.parametrize(("size", "batch"), [(2, 4), (4, 8), (3, 9)])
+def test_the_parts_of_a_batch_put_together_are_the_batch(tmp_path, sampling, size, batch):
+    rng = np.random.default_rng(0)
+    videos = [rng.integers(0, 256, (6 + i % 5, 16 + i % 3, 20, 3), dtype=np.uint8) for i in range(22)]
+    split = packed(tmp_path, videos, Labels.single(np.arange(22) % 10), TEN)
+    clip = ClipSettings(frames=4, size=12, scale=(0.6, 0.9), flip="always", **sampling)
+    whole = epoch(split, clip, batch=batch)
+    parts = [epoch(split, clip, batch=batch, share=(rank, size)) for rank in range(size)]
+    assert len(whole) == 22 // batch and {len(part) for part in parts} == {len(whole)}
+    for (x, y), *some in zip(whole, *parts, strict=True):
+        assert {len(labels) for _, labels in some} == {batch // size}
+        assert torch.equal(x, torch.cat([clips for clips, _ in some]))
+        assert torch.equal(y, torch.cat([labels for _, labels in some]))
+
+
+def test_a_batch_that_does_not_divide_is_shared_out_all_the_same(split):
+    """No process gets two clips more than another; what trains together is asked for more (see `nas.train`)."""
+    parts = [epoch(split, batch=7, share=(rank, 3)) for rank in range(3)]
+    assert [len(y) for ((_, y),) in parts] == [3, 2, 2]
+    ((_, whole),) = epoch(split, batch=7)
+    assert torch.equal(torch.cat([y for ((_, y),) in parts]), whole)
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "dealt"), [(2, 4, [2, 1]), (2, 3, [2, 2]), (3, 4, [1, 1, 1]), (4, 4, [1, 1, 1, 0])]
+)
+def test_validation_batches_are_dealt_out(split, size, batch, dealt):
+    whole = epoch(split, train=False, batch=batch)
+    parts = [epoch(split, train=False, batch=batch, share=(rank, size)) for rank in range(size)]
+    assert [len(part) for part in parts] == dealt
+    for number, (x, y) in enumerate(whole):
+        clips, labels = parts[number % size][number // size]
+        assert torch.equal(x, clips) and torch.equal(y, labels)
+    assert sorted(int(label) for part in parts for _, y in part for label in y) == list(range(10))
+
+
+def test_labels_of_parts_are_mirrored_with_their_clips(tmp_path):
+    sides = [np.zeros((6, 16, 16, 3), np.uint8) for _ in range(4)]
+    for number, video in enumerate(sides):
+        (video[:, :, :8] if number % 2 == 0 else video[:, :, 8:])[:] = 255
+    names = ("bright on the left", "bright on the right")
+    split = packed(tmp_path, sides, Labels.single([0, 1, 0, 1]), Task(names))
+    clip = ClipSettings(frames=2, size=12, scale=1.0, flip="swap")
+    for number in range(5):
+        ((_, whole),) = epoch(split, clip, batch=4, epoch=number)
+        for rank in range(2):
+            ((x, y),) = epoch(split, clip, batch=4, epoch=number, share=(rank, 2))
+            assert torch.equal((x[:, 0, 0, 0, 0] < 0).long(), y) and torch.equal(whole[2 * rank : 2 * rank + 2], y)
