@@ -1,0 +1,56 @@
+"""What `nas export` prints at the end: a row a format, and where it all is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from nas.console import count, digits, say
+from nas.data_card import plain
+from nas.data_settings import METRICS
+from nas.exporting.about import Export, Format
+
+NONE = "-"
+
+
+def show(export: Export, folder: Path, console: Console) -> None:
+    """The table, the cost of 8-bit numbers in a line, and the folder."""
+    console.print("", table(export), "")
+    if "int8" in export.formats:
+        say(console, quantised(export.formats["int8"]))
+    files = [*export.files, "export.json"]
+    say(console, plain(f"wrote {', '.join(files[:-1])} and {files[-1]} to {folder}"))
+
+
+def table(export: Export) -> Table:
+    """Format, file, size, and the largest difference from PyTorch's scores."""
+    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    drawn.add_column("format", no_wrap=True)
+    drawn.add_column("file", no_wrap=True)
+    for name in ("MB", "largest\ndifference", "accuracy"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    for name, form in export.formats.items():
+        size = sum(export.files[file].bytes for file in (form.file, form.facts.get("weights")) if file)
+        told = NONE if form.difference is None else _share(form.difference)
+        accuracy = form.facts.get("accuracy")
+        drawn.add_row(name, form.file, f"{size / 1e6:.2f}", told, f"{accuracy['int8']:.3f}" if accuracy else NONE)
+    return drawn
+
+
+def quantised(form: Format) -> str:
+    """What 8-bit numbers change."""
+    facts = form.facts
+    found, seconds = facts["accuracy"], facts["seconds_a_clip"]
+    noise = f" ±{found['standard_error']:.3f}" if found["standard_error"] is not None else ""
+    return (
+        f"int8: {METRICS[found['metric']]} {found['int8']:.3f} in place of {found['float32']:.3f} "
+        f"({found['difference']:+.3f}{noise}) on {count(found['videos'], 'validation video')}, {found['views']}; "
+        f"the same class in {found['same_class']:.1%}; {facts['size_ratio']:.2f} of the size of the ONNX file of "
+        f"float32; {digits(seconds['int8'] / seconds['float32'])} times as long a clip on this CPU"
+    )
+
+
+def _share(difference: float) -> str:
+    return "none" if difference == 0 else f"{difference:.1e}"

@@ -1,0 +1,93 @@
+"""ONNX files give PyTorch's scores in onnxruntime, for any number of clips, and say nothing of this machine."""
+
+from __future__ import annotations
+
+import sys
+
+import onnx
+import pytest
+import torch
+
+from nas import content, genotype
+from nas.errors import NasError
+from nas.exporting import comparing, onnx_file
+from nas.genotype import Clip
+from nas.scale import scale
+from tests.exporting.networks import network, trained
+
+SHAPE = (5, 18, 18)
+SMALL = network({"kind": "bottleneck", "conv": {"kind": "depthwise"}})
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A network and its ONNX file."""
+    path = tmp_path_factory.mktemp("onnx") / "network.onnx"
+    model = trained(SMALL)
+    onnx_file.write(model, path, SHAPE)
+    return model, path
+
+
+@pytest.mark.parametrize("name", ["ir-csn-26", "i3d", "sevnet-g6-se", "ct-module-r50-k3"])
+def test_a_network_of_each_family_agrees(tmp_path, name):
+    whole = genotype.load(content.find(name, "models"))
+    clip = Clip(frames=SHAPE[0], size=SHAPE[1])
+    model = trained(scale(whole, width=0.125, depth=0.2, clip=clip, classes=7)[0])
+    onnx_file.write(model, tmp_path / "network.onnx", SHAPE)
+    measured = comparing.difference(model, onnx_file.Session(tmp_path / "network.onnx"), SHAPE)
+    assert measured <= comparing.LARGEST, measured
+
+
+def test_any_number_of_clips_passes_and_other_sizes_do_not(small):
+    session = onnx_file.Session(small[1])
+    for count in (1, 4, 9):
+        assert session(torch.zeros(count, 3, *SHAPE)).shape == (count, 5)
+    with pytest.raises(Exception, match="Got invalid dimensions"):
+        session(torch.zeros(1, 3, 4, 18, 18))
+
+
+def test_the_file_is_of_a_known_version_and_of_one_piece(small):
+    model = onnx.load(small[1], load_external_data=False)
+    assert [(one.domain, one.version) for one in model.opset_import if not one.domain] == [("", onnx_file.OPSET)]
+    assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["clips", "scores"]
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+def test_norms_are_folded_into_convolutions(small):
+    assert not {node.op_type for node in onnx.load(small[1]).graph.node} & {"BatchNormalization"}
+
+
+def test_no_path_of_this_machine_is_in_the_file(small):
+    data = small[1].read_bytes()
+    assert b"site-packages" not in data and b".py" not in data and b"nas.build" not in data
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime", "onnxscript"])
+def test_a_package_that_is_not_installed_is_one_line(monkeypatch, tmp_path, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(NasError, match=rf"package {missing} is not installed.*pip install 'video-nas\[export\]'"):
+        onnx_file.write(trained(SMALL), tmp_path / "network.onnx", SHAPE)
+    assert not (tmp_path / "network.onnx").exists()
+
+
+def test_another_network_is_told_from_rounding(small):
+    other = trained(SMALL)
+    with torch.no_grad():
+        next(other.parameters()).mul_(1.01)
+    measured = comparing.difference(other, onnx_file.Session(small[1]), SHAPE)
+    with pytest.raises(NasError, match="network.onnx gives other scores than PyTorch"):
+        comparing.require(measured, "network.onnx")
+
+
+def test_scores_that_are_no_numbers_are_no_rounding():
+    with pytest.raises(NasError, match="gives other scores"):
+        comparing.require(comparing.relative(torch.tensor([torch.nan]), torch.tensor([1.0])), "it")
+
+
+def test_a_file_that_is_cut_off_is_one_line(small, tmp_path):
+    (tmp_path / "network.onnx").write_bytes(small[1].read_bytes()[:3000])
+    with pytest.raises(NasError, match="cannot be read by onnxruntime"):
+        onnx_file.Session(tmp_path / "network.onnx")
