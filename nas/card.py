@@ -32,7 +32,7 @@ def to_json(genotype: Genotype, name: str) -> str:
         "clip": str(genotype.input),
         "classes": genotype.classes,
         "macs": counted.macs,
-        **counted._asdict(),
+        **counted.known(),
         "key": key(genotype),
     }
     return json.dumps(told)

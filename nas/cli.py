@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from nas.commands import data, retrain, search
+from nas.commands import data, evaluate, export, latency, retrain, search, visualise
 from nas.errors import NasError
 
 app = typer.Typer(
@@ -30,10 +30,15 @@ COMMANDS = (
     search.tabulate,
     search.compare,
     retrain.retrain,
+    evaluate.evaluate,
+    latency.latency,
+    export.export,
+    export.predict,
 )
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.add_typer(visualise.app, name="visualise")
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from nas import study as studies
 from nas.console import count, say
 from nas.errors import NasError
 from nas.genotype import Clip
+from nas.latency import costing
 from nas.plots.error_distribution import error_distribution
 from nas.preparation import preparation
 from nas.recipe import Recipe
@@ -71,6 +72,8 @@ def compare(
     base = _base(flags, trials)
     entries, clip = _at_one_clip(_files(spaces))
     for entry in entries:
+        if base.timed:
+            costing.begin(entry.space, base.limits, base.latency, console)
         _require_feasible(entry, clip, base)
     folder = Path("studies") / "-".join(["compare", *sorted(entry.label for entry in entries), *_budget(base)])
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nas.errors import NasError
 from nas.genotype import Genotype
@@ -66,11 +66,20 @@ class Cost(NamedTuple):
     depth: int = 0  # convolutions and linear layers on the longest path
     measured: int = 0  # blocks that were measured, not counted (opaque modules)
     receptive_field: Triple = (1, 1, 1)  # frames, height, width seen before the last average, gates left out
+    latency: float | None = None  # milliseconds, where they are known: `cost` does not tell them, `nas.latency` does
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and linear layers."""
         return self.conv_macs + self.linear_macs
+
+    def known(self) -> dict[str, Any]:
+        """All that is known, by name.
+
+        >>> "latency" in Cost().known(), Cost(latency=1.5).known()["latency"]
+        (False, 1.5)
+        """
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Counted(NamedTuple):
@@ -93,11 +102,11 @@ def cost(genotype: Genotype) -> Cost:
 
     Raises SchemaError where the genotype does not describe a network.
     """
-    sums, shape, field = NOTHING, _input(genotype), Field()
+    sums, shape, field = NOTHING, input_shape(genotype), Field()
     for number, piece in enumerate(pieces(genotype)):
         counted = _located(number, piece, shape)
         sums, shape, field = _add(sums, counted.cost), counted.shape, field.then(counted.field)
-    last = _piece(head_piece(genotype, shape[0]), shape)
+    last = of_piece(head_piece(genotype, shape[0]), shape)
     return Cost(*_add(sums, last.cost), receptive_field=field.extent)
 
 
@@ -106,13 +115,13 @@ def stage_costs(genotype: Genotype) -> list[tuple[str, Cost, Shape]]:
 
     The receptive field of each row is that of the network up to there.
     """
-    shape, field, rows = _input(genotype), Field(), []
+    shape, field, rows = input_shape(genotype), Field(), []
     for number, piece in enumerate(pieces(genotype)):
         counted = _located(number, piece, shape)
         shape, field = counted.shape, field.then(counted.field)
         name = f"stages.{number - 1}" if number else "stem"
         rows.append((name, Cost(*counted.cost, receptive_field=field.extent), shape))
-    last = _piece(head_piece(genotype, shape[0]), shape)
+    last = of_piece(head_piece(genotype, shape[0]), shape)
     return [*rows, ("head", Cost(*last.cost, receptive_field=field.extent), last.shape)]
 
 
@@ -276,20 +285,22 @@ RULES = {
 
 def _located(number: int, piece: Piece, shape: Shape) -> Counted:
     try:
-        return _piece(piece, shape)
+        return of_piece(piece, shape)
     except NasError as error:
         path = ("stages", number - 1) if number else ("stem",)
         raise SchemaError(error.problem, path=path, fix=error.fix) from None
 
 
 @lru_cache(maxsize=1 << 17)
-def _piece(piece: Piece, shape: Shape) -> Counted:
+def of_piece(piece: Piece, shape: Shape) -> Counted:
+    """The cost of a stem, a stage, a block or a head that a (c, t, h, w) tensor enters."""
     if piece.parts:
-        return _chain([(lambda at, part=part: _piece(part, at)) for part in piece.parts], shape)
+        return _chain([(lambda at, part=part: of_piece(part, at)) for part in piece.parts], shape)
     return fold(piece.tree, shape)
 
 
-def _input(genotype: Genotype) -> Shape:
+def input_shape(genotype: Genotype) -> Shape:
+    """The (c, t, h, w) of the clip at which a genotype's costs are counted."""
     return (3, genotype.input.frames, genotype.input.size, genotype.input.size)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +126,7 @@ def facts(study: Study, trials: list[Trial]) -> dict[str, Any]:
         "skipped_videos": study.attributes.get("skipped_videos", 0),
         "engine": ENGINES.get(study.attributes.get("engine"), ""),
         "stopped": stops(trials, recipe.proxy.train.epochs),
+        "latency": study.attributes.get("latency", ""),
     }
 
 
@@ -148,21 +149,24 @@ def retrained(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def references(clip: Clip, dataset: str = "") -> pd.DataFrame:
+def references(
+    clip: Clip, dataset: str = "", *, latency: Callable[[Genotype], float | None] = lambda _: None
+) -> pd.DataFrame:
     """Published networks to compare with, in the columns of `nas.plots.references`: few, all on one data set.
 
     That is the study's own `dataset` where papers measured on it, else the one with the most networks. Costs are
     exact at `clip`; those of networks without a file in models/ (`printed`) are as printed, for one view. Accuracies
-    are as printed, of trainings without other videos; rows of ablation tables are left out.
+    are as printed, of trainings without other videos; rows of ablation tables are left out. `latency` tells the
+    milliseconds of a network, where they are known.
     """
     import pandas as pd
 
-    table = pd.DataFrame([*_described(clip), *_peers()])
+    table = pd.DataFrame([*_described(clip, latency), *_peers()])
     named = table["dataset"].map(lambda other: alike(other, dataset))
     return table[named if named.any() else table["dataset"] == table["dataset"].mode()[0]].reset_index(drop=True)
 
 
-def _described(clip: Clip) -> Iterator[dict[str, Any]]:
+def _described(clip: Clip, latency: Callable[[Genotype], float | None]) -> Iterator[dict[str, Any]]:
     """The networks of models/, a row for each data set."""
     for path in content.everything("models"):
         model = genotype.load(path)
@@ -173,6 +177,7 @@ def _described(clip: Clip) -> Iterator[dict[str, Any]]:
             yield {
                 "name": model.name,
                 **{unit.name: unit.of(counted) for unit in SHOWN},
+                "latency": latency(model),
                 "accuracy": fact.top1 / 100,
                 "dataset": dataset,
                 "clip": f"{fact.frames}x{fact.size}x{fact.size}" if fact.frames and fact.size else None,
@@ -204,6 +209,7 @@ def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
         "on_front": on_front,
         "accuracy": trial.accuracy,
         **{unit.name: unit.of(trial.cost) for unit in SHOWN},
+        **({} if trial.cost.latency is None else {"latency": trial.cost.latency}),
         **{name: getattr(trial.cost, name) for name in COSTS},
         "receptive_field": "x".join(map(str, trial.cost.receptive_field)),
         "seconds": outcome.get("seconds"),

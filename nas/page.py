@@ -30,7 +30,7 @@ from nas.plots.accuracy_over_cost import accuracy_over_cost
 from nas.plots.accuracy_over_interactions import accuracy_over_interactions
 
 HERE = Path(__file__).parent
-COSTS = ("gflops", "ginteractions", "mparams")
+COSTS = ("gflops", "ginteractions", "mparams", "latency")
 # attrs of the trials' frame that the page's head shows, and what it calls them
 FACTS = {
     "space": "space",
@@ -40,6 +40,7 @@ FACTS = {
     "val_clips": "validation clips",
     "proxy": "proxy",
     "clip": "costs counted for",
+    "latency": "latency measured on",
     "sampler": "sampler",
     "seed": "seed",
     "engine": "accuracies from",
@@ -92,6 +93,9 @@ def render(
     study = str(trials.attrs.get("study") or "study")
     target = target or study
     figures = [accuracy_over_cost(trials, references), accuracy_over_interactions(trials, references)]
+    timed = bool(trials["latency"].notna().any())
+    if timed:
+        figures.insert(1, accuracy_over_cost(trials, references, cost="latency"))
     front = front_rows(trials, target)
     return _template().render(
         title=study,
@@ -100,6 +104,7 @@ def render(
         clip=frame.clip(trials),
         figures=[_figure(figure) for figure in figures],
         front=front,
+        timed=timed,
         knee=knee,
         nothing="" if front else frame.emptiness(trials),
         failures=failures(trials),

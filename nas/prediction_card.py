@@ -37,7 +37,9 @@ def show(found: Prediction, predictor: Predictor, top: int, console: Console) ->
     for number in found.top(top):
         score = float(found.scores[number])
         table.add_row(f"{score:.3f}", "█" * round(BAR * score), Text(plain(predictor.labels[number])))
-    console.print("", Text(plain(found.path), style="bold"), table)
+    console.print()
+    console.print(Text(plain(found.path), style="bold", overflow="fold"))
+    console.print(table)
 
 
 def line(found: Prediction, predictor: Predictor, top: int) -> str:

@@ -17,7 +17,7 @@ from nas import fronts
 from nas.console import count, digits, duration, say
 from nas.data_settings import METRICS
 from nas.trial import Trial
-from nas.units import UNITS
+from nas.units import brief
 
 ROWS = 8  # of the front, in the live picture
 EARLY = 0.05  # share of a trial's steps before which its pace says nothing
@@ -83,11 +83,7 @@ class SearchReporter:
             self.live.update(self._picture())
 
     def _describe(self, trial: Trial) -> str:
-        costs = ", ".join(
-            f"{unit.of(trial.cost):.3g} {unit.label}"
-            for unit in fronts.SHOWN
-            if unit.name in ("gflops", "ginteractions", "mparams")
-        )
+        costs = ", ".join(f"{unit.of(trial.cost):.3g} {unit.label}" for unit in brief(trial.cost))
         return f"{fronts.described(trial)} ({costs})"
 
     def _result(self, trial: Trial) -> str:
@@ -221,7 +217,8 @@ def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> 
     """Trials with accuracy and costs; of more than `rows`, evenly spread ones."""
     table = Table(title=escape(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("trial", justify="right")
-    for name in ("accuracy", "GFLOPs", "Ginteractions", "Mparams"):
+    units = brief(trials[0].cost)
+    for name in ("accuracy", *(unit.label for unit in units)):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("network", overflow="fold")
     if rows is not None and len(trials) > rows:
@@ -230,7 +227,7 @@ def front_table(trials: list[Trial], *, title: str, rows: int | None = None) -> 
         table.add_row(
             str(trial.number),
             accuracy(trial),
-            *(digits(unit.of(trial.cost)) for unit in (UNITS["gflops"], UNITS["ginteractions"], UNITS["mparams"])),
+            *(digits(unit.of(trial.cost)) for unit in units),
             escape(fronts.described(trial)),
         )
     return table

@@ -53,7 +53,7 @@ class RetrainSettings(Settings):
     @classmethod
     def _filled(cls, written: Any) -> Any:
         name = written.get("preset") if isinstance(written, dict) else ""
-        return presets.filled(name, written) if name else written
+        return presets.filled(name, written) if name and isinstance(name, str) else written
 
 
 class StoppingSettings(Settings):
@@ -65,6 +65,20 @@ class StoppingSettings(Settings):
     reduction: Annotated[float, Field(gt=1)] = 3.0
     # trials whose multiply-accumulates differ by less than this factor are compared
     band: Annotated[float, Field(gt=1)] = 2.0
+
+
+class LatencySettings(Settings):
+    """How networks run whose milliseconds are an objective or a budget: in inference mode, at the space's clip."""
+
+    # auto (the GPU where there is one), cpu, cuda or cuda:N
+    device: str = "auto"
+    # CPU threads; 0: as many as torch takes
+    threads: Annotated[int, Field(ge=0)] = 0
+    # auto: fp32 on a CPU, bf16 on a GPU (fp16 on one without it)
+    dtype: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
+    # clips at once, whose milliseconds together are the latency
+    batch: PositiveInt = 1
 
 
 class SamplerSettings(Settings):
@@ -95,12 +109,13 @@ class Recipe(Settings):
     nas: Literal[1] = 1
     # the search space: a file, or the name of one in space/
     space: str = "csn"
-    # limits that every trained genotype meets, such as 35gflops or 10..35gflops,25mparams; empty: none
+    # limits that every trained genotype meets, such as 35gflops, 10..35gflops,25mparams or 40ms; empty: none
     budget: str = ""
     # networks to train first, such as [models/ir-csn-50.yaml]; all: the published ones that the space holds and that
     # meet the budget
     start_from: tuple[str, ...] = ()
-    # accuracy and any costs: gflops mparams mweights mactivations mnorms depth are better low, ginteractions high
+    # accuracy and any costs: gflops mparams mweights mactivations mnorms depth latency (milliseconds) are better low,
+    # ginteractions high
     objectives: tuple[str, ...] = ("accuracy", "gflops", "ginteractions")
     # number of networks to train
     trials: PositiveInt = 40
@@ -110,6 +125,7 @@ class Recipe(Settings):
     data: DataSettings = DataSettings()
     proxy: ProxySettings = ProxySettings()
     stopping: StoppingSettings = StoppingSettings()
+    latency: LatencySettings = LatencySettings()
     retrain: RetrainSettings = RetrainSettings()
 
     @field_validator("nas", mode="before")
@@ -142,6 +158,11 @@ class Recipe(Settings):
     def limits(self) -> Budget:
         """The budget, read."""
         return Budget.parse(self.budget) if self.budget else Budget()
+
+    @property
+    def timed(self) -> bool:
+        """Whether latency is an objective or limited by the budget."""
+        return "latency" in self.objectives or self.limits.limits_latency()
 
 
 def load(path) -> Recipe:

@@ -11,6 +11,7 @@ from nas import content, files, fronts, recipe, run, session
 from nas import study as studies
 from nas.console import count, say
 from nas.errors import NasError
+from nas.latency.costing import TABLE
 from nas.recipe import Recipe
 from nas.sources import Means
 from nas.study import Study
@@ -32,6 +33,8 @@ def replay(target: str, means: Means, *, table: str | None, console: Console) ->
     else:
         folder.mkdir(parents=True, exist_ok=True)
         files.write(own, recipe.to_yaml(first.recipe).encode())
+        if (first.folder / TABLE).exists():
+            files.write(folder / TABLE, (first.folder / TABLE).read_bytes())
     engine = first.attributes.get("engine", "train")
     run.search(str(folder), {"trials": len(ended)}, means, console=console, engine=engine, table=table)
     second = studies.open_study(folder)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,12 +14,14 @@ from nas import content, files, fronts, session, sources, strict_yaml
 from nas import study as studies
 from nas.console import say
 from nas.driving import LOCK, driving
+from nas.latency import costing
 from nas.preparation import preparation
 from nas.progress import SearchReporter, front_table
 from nas.recipe import Recipe
 from nas.search import loop, registry
 from nas.search.start import Start, starts
 from nas.sources import Means, Source
+from nas.space import Space
 from nas.study import Study
 from nas.trial import Trial
 from nas.units import CONVENTION
@@ -36,26 +41,37 @@ def search(
     """Create or resume a study and run it to its number of trials, by training or by a `table`."""
     asked = session.request(target, flags)
     with files.tidied(asked.folder, LOCK), driving(asked.folder):
-        if studies.exists(asked.folder):
-            study, space = session.resume(asked)
-            wanted = session.wanted(study, asked)
-        else:
-            study, wanted = None, asked.recipe
-            space = session.open_space(wanted)
-            registry.require(wanted.sampler.kind, "sampler")  # what is unknown: before anything is written
-            loop.screen_of(wanted)
-            known, over = starts(space, wanted.start_from, wanted.limits)
-            if wanted.start_from:
-                _tell_starts(known, over, console)
         try:
+            if studies.exists(asked.folder):
+                study, space = session.resume(asked)
+                wanted = session.wanted(study, asked)
+                if wanted.timed:
+                    costing.resume(space, wanted.limits, study.folder, console, quiet=means.workers == 1)
+            else:
+                study, wanted = None, asked.recipe
+                registry.require(wanted.sampler.kind, "sampler")  # what is unknown: before anything is written
+                loop.screen_of(wanted)
+                space = session.open_space(wanted, _measuring(wanted, asked.folder, console))
+                known, over = starts(space, wanted.start_from, wanted.limits)
+                if wanted.start_from:
+                    _tell_starts(known, over, console)
             source = _source(wanted, space, means, engine, table, console)
             if study is None:
-                study = session.start(asked, space, source, known)
+                told = costing.keep(space, asked.folder, quiet=means.workers == 1) if wanted.timed else ""
+                study = session.start(asked, space, source, known, told)
             session.check_source(study, source)
             _search(study, space, source, asked.recipe.trials, means, console)
         except KeyboardInterrupt:
             say(console, "interrupted: every finished trial is kept, and the same command goes on")
             sys.exit(INTERRUPTED)
+
+
+def _measuring(wanted: Recipe, folder: Path, console: Console) -> Callable[[Space], None] | None:
+    """What lets a space tell milliseconds, where the recipe asks for them."""
+    if not wanted.timed:
+        return None
+    own = folder / costing.TABLE
+    return partial(costing.begin, limits=wanted.limits, settings=wanted.latency, console=console, own=own)
 
 
 def _source(wanted: Recipe, space, means: Means, engine: str, table: str | None, console: Console) -> Source:
@@ -103,6 +119,8 @@ def pareto(target: str, *, console: Console) -> None:
             console,
             f"{CONVENTION} of {facts['clip']}; {facts['metric']} of the proxy ({facts['proxy']}) on {facts['dataset']}",
         )
+        if facts["latency"]:
+            say(console, f"ms: inference, the sum of blocks measured on {facts['latency']}")
         if facts["val_clips"]:
             noise = "its standard error from the number of validation clips (the spread between seeds comes on top)"
             say(console, f"± {noise}")
@@ -112,14 +130,15 @@ def pareto(target: str, *, console: Console) -> None:
         say(console, f"accuracies from {engine}: nothing was trained in this study")
     if stopped := table.attrs["stopped"]:
         say(console, f"stopped early: {stopped}")
-    rows = table.drop(columns="genotype", errors="ignore").to_csv(index=False)
-    files.write(study.folder / "pareto.csv", rows.encode())
+    rows = table.drop(columns="genotype", errors="ignore").rename(columns={"latency": "latency_ms"})
+    files.write(study.folder / "pareto.csv", rows.to_csv(index=False).encode())
     files.write(study.folder / "pareto.yaml", _front_yaml(best).encode())
-    clip = fronts.genotype_of(trials[0]).input if trials else None
+    one = fronts.genotype_of(trials[0]) if trials else None
+    latency = costing.known(study.folder, one) if one else None
     write_page(
         study.folder / "pareto.html",
         table,
-        fronts.references(clip, table.attrs["dataset"]) if clip else None,
+        fronts.references(one.input, table.attrs["dataset"], latency=latency) if one else None,
         retrained=fronts.retrained(study),
         target=str(study.folder),
         knee=fronts.pick(trials, study.recipe.objectives, "knee").number if best else None,
@@ -135,6 +154,7 @@ def _front_yaml(best: list[Trial]) -> str:
             "gflops": trial.cost.macs / 1e9,
             "ginteractions": trial.cost.interactions / 1e9,
             "mparams": trial.cost.params / 1e6,
+            **({} if trial.cost.latency is None else {"latency_ms": trial.cost.latency}),
         }
         rows.append(
             {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,8 @@ def resume(asked: Request) -> tuple[Study, Space]:
     changed = recipe.differences(recipe.to_plain(base), recipe.to_plain(asked.base))
     flagged = recipe.to_plain(overlaid(study.recipe, asked.flags))
     changed += recipe.differences(recipe.to_plain(study.recipe), flagged)
-    changed = [line for line in dict.fromkeys(changed) if not line.startswith(FREE)]
+    free = FREE if study.recipe.timed else (*FREE, "latency.")
+    changed = [line for line in dict.fromkeys(changed) if not line.startswith(free)]
     if changed:
         raise NasError(
             f"the study was started with another recipe: {'; '.join(changed)}",
@@ -113,15 +115,17 @@ def wanted(study: Study, asked: Request) -> Recipe:
     return study.recipe.model_copy(update={"data": study.recipe.data.model_copy(update={"path": path})})
 
 
-def open_space(wanted: Recipe) -> Space:
-    """The recipe's space; raises NasError when nothing in it meets the budget."""
+def open_space(wanted: Recipe, measure: Callable[[Space], None] | None = None) -> Space:
+    """The recipe's space, with what `measure` does to it; raises NasError when nothing in it meets the budget."""
     found = space.load(content.find(wanted.space, "space"))
+    if measure:
+        measure(found)
     require_feasible(found, wanted.limits)
     return found
 
 
-def start(asked: Request, found: Space, source: Source, known: list[Start]) -> Study:
-    """A new study in the folder, which trains the `known` networks first."""
+def start(asked: Request, found: Space, source: Source, known: list[Start], latency: str = "") -> Study:
+    """A new study in the folder, which trains the `known` networks first; `latency` says on what it was measured."""
     facts = {
         "imports": user_blocks.loaded(),
         "starts": [{"name": one.name, "record": one.record} for one in known],
@@ -131,6 +135,7 @@ def start(asked: Request, found: Space, source: Source, known: list[Start]) -> S
         "versions": versions(),
         "skipped_videos": source.skipped,
         "dataset": dataset(asked.recipe.data),
+        **({"latency": latency} if latency else {}),
     }
     return studies.create(asked.folder, asked.recipe, asked.base, found, facts)
 

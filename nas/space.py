@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from nas import genotype, strict_yaml
+from nas.cost import Cost, cost
 from nas.errors import NasError, nearest
 from nas.frozen import FrozenMap
 from nas.genotype import Genotype
@@ -30,11 +31,16 @@ class NotInSpace(NasError):
 
 
 class Space:
-    """A space file, read and checked. `decisions` maps each name to its hole."""
+    """A space file, read and checked. `decisions` maps each name to its hole.
+
+    `cost` tells what a genotype of the space costs: exact counts, and milliseconds too once `nas.latency` has taken
+    it over.
+    """
 
     def __init__(self, template: Any, item: strict_yaml.Item, name: str):
         self.template, self.item, self.name = template, item, name
         self.automaton = Automaton(template)
+        self.cost: Callable[[Genotype], Cost] = cost
         self.decisions: dict[str, Hole] = {}
         for hole in holes(template):
             if hole.name in self.decisions:

@@ -92,7 +92,7 @@ class Study:
                 distributions={name: distribution(hole) for name, hole in asked.items()},
                 user_attrs={
                     "key": candidate.key,
-                    "cost": candidate.cost._asdict(),
+                    "cost": candidate.cost.known(),
                     "record": record,
                     **attributes,
                 },

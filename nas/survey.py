@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from nas.cost import Cost, cost
+from nas.cost import Cost
 from nas.errors import NasError
 from nas.records import Record
 from nas.space import Space
@@ -35,7 +36,8 @@ class Survey:
         for unit in SHOWN:
             values = sorted(unit.of(counted) for counted in self.costs)
             rows.append((unit.label, values[0], values[len(values) // 2], values[-1]))
-        return rows
+        timed = sorted(one.latency for one in self.costs if one.latency is not None and not math.isnan(one.latency))
+        return [*rows, ("ms", timed[0], timed[len(timed) // 2], timed[-1])] if timed else rows
 
 
 def survey(
@@ -57,7 +59,7 @@ def _count(space: Space, budget: Budget, record: Record, found: Survey) -> None:
     answers = tuple(record.items())
     found.seen.update(answers)
     try:
-        counted = cost(space.genotype(record))
+        counted = space.cost(space.genotype(record))
     except NasError as error:
         reason = _kind(error)
         found.reasons[reason] += 1

@@ -100,7 +100,7 @@ def fit(
         training = _Training(model, pack, settings, clip, seed=seed, device=place, checkpoint=checkpoint, group=group)
         return training.run(on_epoch or _ignore, on_step or _ignore)
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not devices.is_out_of_memory(error):
             raise
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
@@ -324,11 +324,6 @@ def check(pack: Pack, settings: TrainSettings, group: Group = ALONE) -> None:
     if group.size > 1 and (settings.batch % group.size or len(pack.train) < settings.batch):
         problem = f"{group.size} processes cannot share batches of {min(settings.batch, len(pack.train))} equally"
         raise NasError(problem, fix=f"make batch a multiple of {group.size}, and no larger than the training split")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    told = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
-    return isinstance(error, MemoryError) or any(words in str(error) for words in told)
 
 
 def _out_of_memory(clips: int, clip: ClipSettings, device: torch.device) -> OutOfMemory:

@@ -26,8 +26,12 @@ class Unit:
     label: str
 
     def of(self, cost) -> float:
-        """A cost in this unit."""
-        return getattr(cost, self.field) / self.scale
+        """A cost in this unit; raises NasError for a latency where none was measured."""
+        value = getattr(cost, self.field, None)
+        if value is None:
+            fix = "nas search and nas check measure it where a budget or an objective asks for it"
+            raise NasError(f"the {self.field} of networks is not known here", fix=fix)
+        return value / self.scale
 
 
 UNITS: dict[str, Unit] = {
@@ -44,8 +48,10 @@ UNITS: dict[str, Unit] = {
         Unit("mactivations", "activations", 1e6, "Mactivations"),
         Unit("mnorms", "norm_elements", 1e6, "Mnorm elements"),
         Unit("depth", "depth", 1, "depth"),
+        Unit("ms", "latency", 1, "ms"),
     )
 }
+UNITS["latency"] = UNITS["ms"]  # the name of the objective
 
 # the units in which costs are shown, in the order of tables
 SHOWN = tuple(
@@ -62,7 +68,15 @@ OBJECTIVES: dict[str, str] = {
     "mactivations": "min",
     "mnorms": "min",
     "depth": "min",
+    "latency": "min",
 }
+
+
+def brief(cost) -> tuple[Unit, ...]:
+    """The units in which a line about a network tells its cost; milliseconds where they are known."""
+    names = ["gflops", "ginteractions", "mparams", *["ms"] * (cost.latency is not None)]
+    return tuple(UNITS[name] for name in names)
+
 
 _TERM = re.compile(r"(?:(?P<low>\d+(?:\.\d+)?)?(?P<dots>\.\.))?(?P<high>\d+(?:\.\d+)?)?(?P<unit>[a-z]+)")
 
@@ -92,7 +106,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Read `35gflops`, `10..35gflops`, `2..ginteractions`, several with commas; raises NasError."""
+        """Read `35gflops`, `10..35gflops`, `2..ginteractions`, `40ms`, several with commas; raises NasError."""
         terms = [term for term in re.split(r"[,\s]+", text.strip().lower()) if term]
         if not terms:
             raise NasError("the budget is empty", fix="write for example 35gflops or 10..35gflops,25mparams")
@@ -105,6 +119,18 @@ class Budget:
     def fits(self, cost) -> bool:
         """Whether a cost meets every limit."""
         return all(limit.low <= limit.unit.of(cost) <= limit.high for limit in self.limits)
+
+    def limits_latency(self) -> bool:
+        """Whether a limit is in milliseconds."""
+        return any(limit.unit.field == "latency" for limit in self.limits)
+
+    def without_latency(self) -> Budget:
+        """The limits that need no measurement.
+
+        >>> str(Budget.parse("40ms,35gflops").without_latency())
+        '35gflops'
+        """
+        return Budget(tuple(limit for limit in self.limits if limit.unit.field != "latency"))
 
     def __str__(self) -> str:
         return ",".join(map(str, self.limits))

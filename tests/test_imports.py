@@ -14,12 +14,17 @@ PURE = [
     "nas.scores", "nas.scores.baselines", "nas.scores.copies", "nas.scores.entropy", "nas.scores.evaluator",
     "nas.scores.gradnorm", "nas.scores.naswot", "nas.scores.registry", "nas.scores.synflow",
     "nas.data_settings", "nas.driving", "nas.trial", "nas.versions", "nas.engines.engine", "nas.engines.here",
-    "nas.engines.known",
+    "nas.engines.known", "nas.packed", "nas.presets", "nas.recorded", "nas.train_settings", "nas.trained",
+    "nas.commands.data", "nas.commands.evaluate", "nas.commands.retrain", "nas.commands.search",
+    "nas.commands.latency", "nas.latency.blocks", "nas.latency.card", "nas.latency.costing", "nas.latency.gathering",
+    "nas.latency.inversions", "nas.latency.measuring", "nas.latency.measuring_blocks", "nas.latency.named",
+    "nas.latency.results", "nas.latency.setting", "nas.latency.table", "nas.latency.times",
 ]  # fmt: skip
 HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
 WITH_TORCH = [
-    "nas.build", "nas.checkpoint", "nas.data.clips", "nas.data.pack", "nas.inflate", "nas.proxy", "nas.retrain",
-    "nas.train", "nas.weights", "nas.engines.processes",
+    "nas.build", "nas.checkpoint", "nas.data.clips", "nas.data.pack", "nas.evaluating", "nas.inflate", "nas.proxy",
+    "nas.retrain", "nas.train", "nas.weights", "nas.engines.processes", "nas.latency.completing", "nas.latency.present",
+    "nas.latency.timing", "nas.latency.wholes",
 ]  # fmt: skip
 NOT_ON_A_GPU_BOX = {"optuna", "plotly", "av", "ray", "pandas", "moocore"}
 

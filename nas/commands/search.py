@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from nas.commands.options import Device, Imports, Workers
-from nas.console import console
+from nas.console import console, say
 
 
 def show(
@@ -36,7 +36,7 @@ def show(
 
 def check(
     space: Annotated[str, typer.Argument(help="A space file, or the name of one in space/.")],
-    budget: Annotated[str, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = "",
+    budget: Annotated[str, typer.Option(help="Limits such as 35gflops, 40ms or 10..35gflops,25mparams.")] = "",
     samples: Annotated[int, typer.Option(min=1, help="Records to draw.")] = 2000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     imports: Imports = None,
@@ -49,6 +49,15 @@ def check(
 
     limits = Budget.parse(budget) if budget else Budget()
     found = spaces.load(content.find(space, "space"))
+    if limits.limits_latency():
+        from nas.latency import costing
+        from nas.recipe import LatencySettings
+
+        try:
+            costing.begin(found, limits, LatencySettings(), console)
+        except KeyboardInterrupt:
+            say(console, "interrupted: blocks that were measured are kept, and the same command goes on")
+            raise typer.Exit(130) from None
     counts, never = survey(found, limits, samples=samples, seed=seed)
     space_card.survey(found, limits, counts, never, console)
 
@@ -56,11 +65,11 @@ def check(
 def search(
     study: Annotated[str | None, typer.Argument(help="A study folder with its recipe; default studies/motion.")] = None,
     space: Annotated[str | None, typer.Option(help="Space file or name.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Limits such as 35gflops, 40ms or 10..35gflops,25mparams.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Networks to train, in all.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Decides everything that chance decides.")] = None,
     data: Annotated[str | None, typer.Option(help="motion, a folder of videos, or a list.")] = None,
-    objectives: Annotated[str | None, typer.Option(help="accuracy and any costs, with commas.")] = None,
+    objectives: Annotated[str | None, typer.Option(help="accuracy and any costs or latency, with commas.")] = None,
     sampler: Annotated[str | None, typer.Option(help="front, evolution, uniform, tpe, nsga2, nsga3, gp.")] = None,
     start_from: Annotated[
         list[str] | None, typer.Option(help="Train this network first (repeatable); all: all published ones that fit.")
@@ -130,7 +139,7 @@ def tabulate(
     space: Annotated[str, typer.Argument(help="A small space file, or the name of one in space/.")],
     study: Annotated[str | None, typer.Option(help="The recipe; default the study of the space's name.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 2,
-    budget: Annotated[str, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = "",
+    budget: Annotated[str, typer.Option(help="Limits such as 35gflops, 40ms or 10..35gflops,25mparams.")] = "",
     out: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
     data: Annotated[str | None, typer.Option(help="In place of the recipe's.")] = None,
     workers: Workers = 1,
@@ -156,8 +165,8 @@ def compare(
     study: Annotated[str | None, typer.Option(help="The recipe; default that of the space, or motion.")] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Searches of each sampler.")] = 20,
     stopping: Annotated[Literal["on", "off", "both"], typer.Option(help="Early stopping of the searches.")] = "on",
-    budget: Annotated[str | None, typer.Option(help="Limits such as 35gflops or 10..35gflops,25mparams.")] = None,
-    objectives: Annotated[str | None, typer.Option(help="accuracy and any costs, with commas.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Limits such as 35gflops, 40ms or 10..35gflops,25mparams.")] = None,
+    objectives: Annotated[str | None, typer.Option(help="accuracy and any costs or latency, with commas.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Of each search (200), or of each space (100).")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Decides everything that chance decides.")] = None,
     data: Annotated[str | None, typer.Option(help="Videos for spaces, in place of the recipe's.")] = None,

@@ -103,9 +103,12 @@ def read(folder: Path) -> Export:
         problem = f"was written by a newer nas (schema {schema}; this one reads up to {SCHEMA})"
         raise NasError(problem, where=str(path), fix="upgrade nas")
     try:
-        return validate(Export, {key: value for key, value in found.items() if key != "format"})
+        export = validate(Export, {key: value for key, value in found.items() if key != "format"})
     except SchemaError as error:
         raise _damaged(path, error.problem) from None
+    if export.output.get("shape") != [None, len(export.labels)]:
+        raise _damaged(path, f"it names {len(export.labels)} classes, and scores are {export.output.get('shape')}")
+    return export
 
 
 def raw(folder: Path) -> dict[str, Any] | None:

@@ -11,13 +11,17 @@ from nas.console import count, digits, say
 from nas.data_card import plain
 from nas.data_settings import METRICS
 from nas.exporting.about import Export, Format
+from nas.exporting.comparing import BATCHES
 
 NONE = "-"
 
 
 def show(export: Export, folder: Path, console: Console) -> None:
-    """The table, the cost of 8-bit numbers in a line, and the folder."""
+    """The table, what its figures are of, the cost of 8-bit numbers, and the folder."""
     console.print("", table(export), "")
+    if any(form.difference is not None for form in export.formats.values()):
+        at_once = " and ".join([", ".join(map(str, BATCHES[:-1])), str(BATCHES[-1])])
+        say(console, f"difference: from PyTorch's scores, in shares of the largest one, for {at_once} clips at once")
     if "int8" in export.formats:
         say(console, quantised(export.formats["int8"]))
     files = [*export.files, "export.json"]
@@ -29,13 +33,14 @@ def table(export: Export) -> Table:
     drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     drawn.add_column("format", no_wrap=True)
     drawn.add_column("file", no_wrap=True)
-    for name in ("MB", "largest\ndifference", "accuracy"):
+    for name in ("MB", "largest\ndifference", *(["accuracy"] if "int8" in export.formats else [])):
         drawn.add_column(name, justify="right", no_wrap=True)
     for name, form in export.formats.items():
         size = sum(export.files[file].bytes for file in (form.file, form.facts.get("weights")) if file)
         told = NONE if form.difference is None else _share(form.difference)
         accuracy = form.facts.get("accuracy")
-        drawn.add_row(name, form.file, f"{size / 1e6:.2f}", told, f"{accuracy['int8']:.3f}" if accuracy else NONE)
+        cells = f"{size / 1e6:.2f}", told, f"{accuracy['int8']:.3f}" if accuracy else NONE
+        drawn.add_row(name, form.file, *cells[: len(drawn.columns) - 2])
     return drawn
 
 
@@ -53,4 +58,4 @@ def quantised(form: Format) -> str:
 
 
 def _share(difference: float) -> str:
-    return "none" if difference == 0 else f"{difference:.1e}"
+    return "0" if difference == 0 else f"{difference:.1e}"

@@ -111,6 +111,6 @@ def _costs(run: Trained) -> dict[str, Any]:
     clip = Clip(frames=frames, size=size)
     counted = costs.cost(run.genotype.model_copy(update={"input": clip}))
     views = (1 if run.test.clips == "all" else run.test.clips) * run.test.crops
-    exact = {"clip": str(clip), "macs": counted.macs, **counted._asdict()}
+    exact = {"clip": str(clip), "macs": counted.macs, **counted.known()}
     return {"convention": "multiply-accumulates of convolutions and linear layers", **exact, "views": views,
             "views_in_words": testing.in_words(run.test)}  # fmt: skip

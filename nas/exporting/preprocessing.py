@@ -64,8 +64,10 @@ def steps(data: DataSettings, clip: ClipSettings, views: ViewSettings, *, multil
 def _kept(kept: PackSettings) -> str:
     """Which frames are kept, with n for their number."""
     if kept.rate:
-        told = f"Keep the frame that is shown at each of {kept.rate:g} instants a second, from the first frame on "
-        told += "(looked up a quarter of a frame later, since time stamps are rounded)"
+        told = (
+            f"Keep the frame that is shown at each of {kept.rate:g} instants a second, from the first frame to the end "
+        )
+        told += "of the last (looked up a quarter of a frame later, since time stamps are rounded)"
     elif kept.every == 1:
         told = "Keep every frame"
     else:

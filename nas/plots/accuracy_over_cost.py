@@ -6,6 +6,7 @@ that mix many channels or of large ones.
 
 from __future__ import annotations
 
+import textwrap
 from html import escape
 
 import numpy as np
@@ -21,6 +22,8 @@ from nas.plots import trials as frame
 SMALLEST, LARGEST = 7.0, 21.0
 # opacity of dominated trials
 FADED = 0.45
+# letters of the longest line under an axis
+UNIT_LINE = 72
 
 
 def accuracy_over_cost(
@@ -97,7 +100,8 @@ def points(
 
 def axes(figure: go.Figure, trials: pd.DataFrame, costs: pd.Series, colour: str, *, log: bool = False) -> None:
     """Name both axes and the colour bar, with units, data set and clip; `costs` is all that x shows."""
-    title = f"{style.name(costs.name)}<br>({style.unit(costs.name, escape(frame.clip(trials)))})"
+    counted = style.unit(costs.name, escape(frame.counted_for(trials, costs.name)))
+    title = "<br>".join([style.name(costs.name), *textwrap.wrap(f"({counted})", UNIT_LINE)])
     dataset = escape(str(trials.attrs.get("dataset") or "unknown data"))
     log = log or style.spans_a_decade(costs)
     figure.update_layout(

@@ -134,7 +134,7 @@ def _told(rows: pd.DataFrame) -> list[str]:
     """One hover text a network: accuracy as published, costs at the study's clip or as printed, source."""
     told = []
     for row in rows.to_dict("records"):
-        known = [key for key in ("gflops", "ginteractions", "mparams") if np.isfinite(row[key])]
+        known = [key for key in ("gflops", "ginteractions", "mparams", "latency") if np.isfinite(row[key])]
         lines = [f"<b>{escape(str(row['name']))}</b>"]
         lines.append(f"published top-1 {style.percent(row['accuracy'])} on {escape(str(row['dataset']))}")
         lines += [f"{style.number(row[key])} {style.name(key)}" for key in known]

@@ -36,6 +36,7 @@ UNITS = {
     "gflops": ("GFLOPs", "10⁹ multiply-accumulates, {clip}"),
     "ginteractions": ("Ginteractions", "10⁹ channel interactions"),
     "mparams": ("Mparams", "10⁶ trainable parameters"),
+    "latency": ("ms of latency", "{clip}"),
     "macs": ("MACs", "multiply-accumulates, {clip}"),
     "params": ("parameters", "trainable"),
     "weights": ("weights", "of convolutions and linear layers"),

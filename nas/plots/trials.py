@@ -3,8 +3,8 @@
 One row a trial: number, state ('complete' 'stopped' 'failed' 'running'), on_front, accuracy (top-1 as a fraction, NaN
 unless complete), the costs of `style.UNITS`, seconds, epochs, reason (of a failure), key, genotype (YAML),
 summary (one line) and one column 'decision.<name>' a decision. `frame.attrs` has the study's facts: study,
-clip, views, dataset, proxy, seed, budget, objectives, noise, val_clips. Missing columns and facts are
-unknown, never an error: a study has none at its start.
+clip, views, dataset, proxy, seed, budget, objectives, noise, val_clips, latency (on what it was measured). Missing
+columns and facts are unknown, never an error: a study has none at its start.
 """
 
 from __future__ import annotations
@@ -78,6 +78,12 @@ def clip(trials: pd.DataFrame) -> str:
     return f"one {size} clip" if views == 1 else f"{views} clips of {size}"
 
 
+def counted_for(trials: pd.DataFrame, cost: str) -> str:
+    """What a cost is told for: the clip, and for latency the device and how networks ran on it."""
+    told = [clip(trials), trials.attrs.get("latency")] if cost == "latency" else [clip(trials)]
+    return ", ".join(filter(None, told))
+
+
 def subtitle(trials: pd.DataFrame) -> str:
     """What the accuracies of a figure mean: data set, proxy, budget, seed and number of trials."""
     facts = trials.attrs
@@ -122,7 +128,8 @@ def _told(row: dict, error: float, clip_text: str, decisions: list[str]) -> str:
     place = ", on the front" if row["on_front"] else ""
     lines = [f"<b>trial {row['number']:.0f}</b>{place}", *_wrapped(row["summary"])]
     lines.append(f"accuracy {style.percent(row['accuracy'], error)}")
-    lines += [f"{style.number(row[cost])} {style.name(cost)}" for cost in ("gflops", "ginteractions", "mparams")]
+    costs = ["gflops", "ginteractions", "mparams", *["latency"] * (not pd.isna(row["latency"]))]
+    lines += [f"{style.number(row[cost])} {style.name(cost)}" for cost in costs]
     lines.append(f"<i>{escape(clip_text)}</i>")
     answers = [(column.removeprefix(DECISION), row[column]) for column in decisions if not pd.isna(row[column])]
     for decision, answer in answers[:SHOWN_DECISIONS]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nas import pareto
-from nas.cost import Cost, cost
+from nas.cost import Cost
 from nas.errors import NasError
 from nas.genotype import Genotype
 from nas.pareto import Objective
@@ -142,7 +142,7 @@ class Front:
                 self.rows.clear()
             try:
                 genotype = self.space.genotype(record)
-                self.seen[key] = Candidate(record, genotype, cost(genotype))
+                self.seen[key] = Candidate(record, genotype, self.space.cost(genotype))
             except NasError:
                 self.seen[key] = None
         return self.seen[key]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import astuple, dataclass
 from random import Random
 
+from nas.cost import Cost
 from nas.errors import NasError
 from nas.records import Record
 from nas.search.sampler import Observation, Proposal, Sampler, Uniform
 from nas.search.wrappers import Candidate, Dropped, Exhausted, Screen, patient, screened, unseen, valid, within
 from nas.seeds import seed_for
 from nas.space import Space
-from nas.units import Budget
+from nas.units import Budget, Limit
 
 SAMPLER_PATIENCE = 150  # dropped proposals for a candidate before a sampler gives way to uniform draws
 UNIFORM_PATIENCE = 20_000
@@ -96,16 +98,16 @@ def require_feasible(space: Space, budget: Budget) -> None:
         costs.append(candidate.cost)
     if not costs:
         raise NasError("no record of the space describes a network", where=space.name, fix="see nas check")
-    ranges = (
-        f"{min(values):.3g}..{max(values):.3g}{limit.unit.name}"
-        for limit in budget.limits
-        for values in [[limit.unit.of(one) for one in costs]]
-    )
+    ranges = ", ".join(filter(None, (_reachable(limit, costs) for limit in budget.limits)))
     raise NasError(
-        f"found nothing that meets the budget {budget}: {told} does",
-        where=space.name,
-        fix=f"{reach} {', '.join(ranges)}",
+        f"found nothing that meets the budget {budget}: {told} does", where=space.name, fix=f"{reach} {ranges}"
     )
+
+
+def _reachable(limit: Limit, costs: Sequence[Cost]) -> str:
+    """From where to where the costs go; milliseconds are known only of networks that meet the other limits."""
+    values = [value for value in map(limit.unit.of, costs) if not math.isnan(value)]
+    return f"{min(values):.3g}..{max(values):.3g}{limit.unit.name}" if values else ""
 
 
 def _sum(a: Dropped, b: Dropped) -> Dropped:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas import content, genotype
-from nas.cost import cost
 from nas.errors import NasError
 from nas.match import record_of
 from nas.records import Record
@@ -51,10 +51,11 @@ def _named(space: Space, name: str, budget: Budget) -> Start:
     model = genotype.load(path)
     start = Start(model.name or path.stem, record_of(space, model))
     if not _fits(space, start, budget):
-        counted = cost(space.genotype(start.record))
-        costs = ", ".join(f"{limit.unit.of(counted):.4g} {limit.unit.label}" for limit in budget.limits)
-        told = f"{start.name} does not meet the budget {budget}: it has {costs} at the space's clip"
-        raise NasError(told, where="--start-from")
+        counted = space.cost(space.genotype(start.record))
+        told = [(limit.unit.of(counted), limit.unit.label) for limit in budget.limits]
+        costs = ", ".join(f"{value:.4g} {label}" for value, label in told if not math.isnan(value))
+        problem = f"{start.name} does not meet the budget {budget}: it has {costs} at the space's clip"
+        raise NasError(problem, where="--start-from")
     return start
 
 
@@ -67,4 +68,4 @@ def _start(space: Space, path: Path) -> Start | None:
 
 
 def _fits(space: Space, start: Start, budget: Budget) -> bool:
-    return budget.fits(cost(space.genotype(start.record)))
+    return budget.fits(space.cost(space.genotype(start.record)))

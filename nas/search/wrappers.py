@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nas.cost import Cost, cost
+from nas.cost import Cost
 from nas.errors import NasError
 from nas.genotype import Genotype
 from nas.network import key
@@ -69,7 +69,7 @@ def valid(proposals: Iterator[Proposal], space: Space, dropped: Dropped) -> Iter
     for proposal in proposals:
         try:
             genotype = space.genotype(proposal.record)
-            yield Candidate(proposal.record, proposal.memo, genotype, cost(genotype))
+            yield Candidate(proposal.record, proposal.memo, genotype, space.cost(genotype))
         except NotInSpace as error:
             problem = f"the sampler proposed a record that is not in the space: {error.problem}"
             raise NasError(problem, where=error.where or space.name, fix=error.fix) from None

@@ -30,10 +30,8 @@ def names(folder):
 
 def test_it_comes_into_its_place_whole_and_leaves_nothing_beside_it(tmp_path):
     write(tmp_path / "deep" / "export")
-    assert names(tmp_path / "deep") == ["export"] and names(tmp_path / "deep" / "export") == [
-        "export.json",
-        "network.py",
-    ]
+    assert names(tmp_path / "deep") == ["export"]
+    assert names(tmp_path / "deep" / "export") == ["export.json", "network.py"]
 
 
 def test_a_folder_that_exists_is_refused_before_anything_is_done(tmp_path):
