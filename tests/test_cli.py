@@ -231,7 +231,6 @@ def test_bad_input_is_one_clear_line(folder, nas, arguments, words):
         ["show", "tiny.yaml", "--frames", "3"],
         ["show", "ir-csn-50", "--frames", "none"],
         ["search", "studies/small", "--trials", "0"],
-        ["retrain", "studies/small"],
         ["retrain", "studies/small", "--pick", "elbow"],
         ["retrain", "studies/small", "--pick", "knee", "--trial", "1"],
     ],

@@ -118,7 +118,7 @@ def _layout(study, wanted):
 
 def _tiny(told, data):
     """A recipe that runs in seconds, with the format, sampling, crops, flips, metric and views as they are."""
-    brief = {"epochs": 1, "batch": 4, "warmup": 0}
+    brief = {"epochs": 1, "batch": 4, "warmup": 0, "schedule": "cosine", "milestones": []}
     told |= {"space": "tiny.yaml", "budget": "", "trials": 1, "sampler": {"kind": "uniform"}, "stopping": {}}
     told["data"] |= data
     told["data"]["motion"] |= {"train": 30, "val": 20, "size": 32}

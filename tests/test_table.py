@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from nas import recipe, space, table
+from nas import content, recipe, space, table
 from nas.cost import cost
 from nas.engines.known import Known
 from nas.errors import NasError
@@ -174,3 +174,9 @@ def test_a_failed_training_fails_again(found, tmp_path):
 
     Known(Trials(), made.curve).run(Driver())
     assert "failed" in Driver.told[0]
+
+
+def test_the_shipped_table_is_of_the_shipped_space_and_recipe():
+    found = table.load(content.places()[1] / "studies" / "tiny" / "table.parquet")
+    found.require(space.load(content.find("tiny", "space")), recipe.load(content.find("tiny", "studies")))
+    assert len(found.networks) == 234
