@@ -23,7 +23,7 @@ from nas.errors import NasError
 
 SCHEMA = 2
 CHECKPOINT, WEIGHTS = "nas checkpoint", "nas weights"
-RESTART = "delete it to train from the start, or put its backup back"
+RESTART = "delete it, or put its backup back: nas retrain goes on from what is there"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nas.data.pack import Pack
 
 INITIAL, METRICS, CHECKPOINT = "initial.json", "metrics.json", "checkpoint.safetensors"
+WEIGHTS = "weights.safetensors"
 WRITTEN = (METRICS, "curve.csv", "confusion.csv", "best.safetensors", "weights.safetensors")  # after genotype.yaml
 LIBRARIES = ("torch", "safetensors", "numpy", "pydantic")
 
@@ -82,7 +83,7 @@ def retrain(
         run = train.identity(pack, settings.train, settings.clip, seed)
         curve = _earlier(folder, genotype, run, weights)
         name = name or genotype.name or folder.name
-        if curve and (folder / METRICS).exists():
+        if curve and (folder / METRICS).exists() and (folder / WEIGHTS).exists():
             note(f"{folder} is finished already: {count(len(curve), 'epoch')}")
             finished = _stored(folder / METRICS, curve)
             _complete(folder, pack, data, name)
@@ -249,6 +250,8 @@ def _test(
     how = {"device": device, "precision": settings.train.precision, "multilabel": pack.task.multilabel}
     test = testing.arrow if settings.test.reverse else testing.test
     batch = settings.train.at_once(group.size)  # what has fitted into memory
+    views = testing.in_words(settings.test) + (", and again with frames reversed" if settings.test.reverse else "")
+    note(f"testing {count(len(pack.val), 'video')}: {views}")
     found = test(model, pack.val, settings.clip, settings.test, batch=batch, **how)
     lines = testing.lines(found)
     for line in lines:
@@ -287,7 +290,7 @@ def _test_again(
             note(line)
         return
     model = _built(genotype, about["seed"])
-    checkpoint.load_weights(folder / "weights.safetensors", model)
+    checkpoint.load_weights(folder / WEIGHTS, model)
     write_json(folder / METRICS, about | {"test": _test(model, pack, settings, device, folder, note, group)})
 
 

@@ -136,7 +136,8 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, who
     notes = []
     resumed = run(folder, on_note=notes.append)
     assert notes[0] == f"{folder} goes on after epoch 2 of 4"
-    assert notes[1].startswith("video top-1 ") and notes[-1].startswith("frames reversed: ")
+    assert notes[1] == "testing 30 videos: 2 clips, and again with frames reversed"
+    assert notes[2].startswith("video top-1 ") and notes[-1].startswith("frames reversed: ")
     assert untimed(resumed.curve) == untimed(uninterrupted.curve)
     for name in ("weights.safetensors", "best.safetensors"):
         assert (folder / name).read_bytes() == (whole_folder / name).read_bytes()
@@ -311,3 +312,12 @@ def stop_in_the_third_epoch(folder: Path) -> None:
 
 if __name__ == "__main__":
     stop_in_the_third_epoch(Path(sys.argv[1]))
+
+
+def test_weights_that_were_deleted_come_back_from_the_checkpoint(whole, tmp_path: Path):
+    folder = tmp_path / "run"
+    shutil.copytree(whole[0], folder)
+    before = (folder / "weights.safetensors").read_bytes()
+    (folder / "weights.safetensors").unlink()
+    run(folder, on_step=forbidden)
+    assert (folder / "weights.safetensors").read_bytes() == before
