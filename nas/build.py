@@ -31,7 +31,6 @@ from nas.layers import (
     Seq,
     Shuffle,
     Sum,
-    last,
 )
 from nas.network import network
 
@@ -67,7 +66,7 @@ class ResidualBlock(nn.Module):
         self.body = tuple(name for name, _ in node.body.children)
         self.shortcut = module_of(node.shortcut) if node.shortcut else None
         self.act = module_of(node.act) if node.act else nn.Identity()
-        self.adds_in_place = isinstance(last(node.body), Norm)  # no gradient needs what a norm gave
+        self.adds_in_place = _ends_in_norm(node.body)  # no gradient needs what a norm gave
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c_in, t, h, w) -> (b, c_out, t', h', w')."""
@@ -226,6 +225,12 @@ def initialise(module: nn.Module) -> None:
     elif isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.01)
         nn.init.zeros_(module.bias)
+
+
+def _ends_in_norm(node: Node) -> bool:
+    while isinstance(node, Seq) and node.children:
+        node = node.children[-1][1]
+    return isinstance(node, Norm)
 
 
 def _named(children: tuple[tuple[str, Node], ...]) -> OrderedDict[str, nn.Module]:

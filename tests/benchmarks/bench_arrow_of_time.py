@@ -37,8 +37,8 @@ from nas.data.motion_drawing import KINDS
 from nas.data.pack import Pack, pack
 from nas.data_settings import ClipSettings, DataSettings, MotionSettings, PackSettings, ViewSettings
 from nas.genotype import Genotype
-from nas.recipe import TrainSettings
 from nas.train import fit
+from nas.train_settings import TrainSettings
 
 # The temporal kernel of each network, and the frames of a clip that it sees.
 NETWORKS = {"3D": (3, 8), "2D": (1, 8), "2D, one frame": (1, 1)}

@@ -24,8 +24,8 @@ from nas import targets
 from nas.build import Convolution, build
 from nas.genotype import Clip
 from nas.optimiser import optimiser
-from nas.recipe import TrainSettings
 from nas.scale import scale
+from nas.train_settings import TrainSettings
 
 NETWORKS = ("ir-csn-50", "ip-csn-50", "sevnet-g8", "ct-net-r50", "s3d-g")
 WAYS = ("ours", "plain", "channels_last")

@@ -22,9 +22,9 @@ from nas import device as devices
 from nas import genotype as genotypes
 from nas.build import build
 from nas.data_settings import ClipSettings
-from nas.optimiser import sgd
-from nas.recipe import TrainSettings
+from nas.optimiser import optimiser
 from nas.train import fit
+from nas.train_settings import TrainSettings
 
 BATCH, STEPS = 32, 80
 CLIP = ClipSettings(frames=8, size=40)
@@ -44,7 +44,7 @@ class Bare:
 
     def __init__(self, device: torch.device):
         self.model = network().to(device).train()
-        self.optimizer = sgd(self.model, SETTINGS)
+        self.optimizer = optimiser(self.model, SETTINGS)
         self.autocast = devices.autocast(device, SETTINGS.precision)
 
     def step(self, x: Tensor, y: Tensor) -> None:
