@@ -110,6 +110,8 @@ def load(target: str | Path, *, form: str | None = None, views: dict | None = No
     clips and crops of its test. Raises NasError where nothing can be read, or what is read cannot do what is asked.
     """
     folder = Path(target)
+    if not folder.exists():
+        raise NasError("no such folder", where=str(target), fix="name a folder that nas export or nas retrain wrote")
     if about.raw(folder) is None:
         return _of_run(runs.load(target), form, views or {}, device)
     export = about.read(folder)

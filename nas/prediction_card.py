@@ -38,7 +38,7 @@ def show(found: Prediction, predictor: Predictor, top: int, console: Console) ->
         score = float(found.scores[number])
         table.add_row(f"{score:.3f}", "█" * round(BAR * score), Text(plain(predictor.labels[number])))
     console.print()
-    console.print(Text(plain(found.path), style="bold", overflow="fold"))
+    console.print(Text(plain(found.path), style="bold"), soft_wrap=True)
     console.print(table)
 
 

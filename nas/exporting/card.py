@@ -23,7 +23,8 @@ def show(export: Export, folder: Path, console: Console) -> None:
         at_once = " and ".join([", ".join(map(str, BATCHES[:-1])), str(BATCHES[-1])])
         say(console, f"difference: from PyTorch's scores, in shares of the largest one, for {at_once} clips at once")
     if "int8" in export.formats:
-        say(console, quantised(export.formats["int8"]))
+        for line in quantised(export.formats["int8"]):
+            say(console, line)
     files = [*export.files, "export.json"]
     say(console, plain(f"wrote {', '.join(files[:-1])} and {files[-1]} to {folder}"))
 
@@ -36,25 +37,32 @@ def table(export: Export) -> Table:
     for name in ("MB", "largest\ndifference", *(["accuracy"] if "int8" in export.formats else [])):
         drawn.add_column(name, justify="right", no_wrap=True)
     for name, form in export.formats.items():
-        size = sum(export.files[file].bytes for file in (form.file, form.facts.get("weights")) if file)
+        names = [form.file, *([form.facts["weights_file"]] if "weights_file" in form.facts else [])]
+        size = sum(export.files[file].bytes for file in names)
         told = NONE if form.difference is None else _share(form.difference)
         accuracy = form.facts.get("accuracy")
         cells = f"{size / 1e6:.2f}", told, f"{accuracy['int8']:.3f}" if accuracy else NONE
-        drawn.add_row(name, form.file, *cells[: len(drawn.columns) - 2])
+        drawn.add_row(name, ", ".join(names), *cells[: len(drawn.columns) - 2])
     return drawn
 
 
-def quantised(form: Format) -> str:
-    """What 8-bit numbers change."""
+def quantised(form: Format) -> list[str]:
+    """What 8-bit numbers change, a line each: accuracy, size and speed, and why activations are not 8-bit."""
     facts = form.facts
     found, seconds = facts["accuracy"], facts["seconds_a_clip"]
     noise = f" ±{found['standard_error']:.3f}" if found["standard_error"] is not None else ""
-    return (
-        f"int8: {METRICS[found['metric']]} {found['int8']:.3f} in place of {found['float32']:.3f} "
-        f"({found['difference']:+.3f}{noise}) on {count(found['videos'], 'validation video')}, {found['views']}; "
-        f"the same class in {found['same_class']:.1%}; {facts['size_ratio']:.2f} of the size of the ONNX file of "
-        f"float32; {digits(seconds['int8'] / seconds['float32'])} times as long a clip on this CPU"
-    )
+    change = f"{found['float32']:.3f} ({found['difference']:+.3f}{noise})"
+    times = digits(seconds["int8"] / seconds["float32"])
+    lines = [
+        f"int8: {METRICS[found['metric']]} {found['int8']:.3f} in place of {change} on "
+        f"{count(found['videos'], 'validation video')}, {found['views']}; {found['same_class']:.1%} keep their class",
+        f"int8: {facts['size_ratio']:.2f} of the size of float32 in ONNX, {times} times as long a clip on this CPU",
+    ]
+    if facts["activations"] != "int8":
+        kept = facts["same_class_in_calibration"]["int8"]
+        why = f"with 8, {kept:.0%} of the calibration clips kept their class"
+        lines.append(f"int8: weights of 8 bits, activations of 16: {why}")
+    return lines
 
 
 def _share(difference: float) -> str:

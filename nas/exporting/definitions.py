@@ -36,10 +36,14 @@ class Definitions:
     def __init__(self, stem: Node, blocks: Sequence[tuple[Node, str]]):
         self._projected = _projected(block for block, _ in blocks)
         self._groups: dict[Skeleton, Group] = {}
-        for block, kind in blocks:
-            self._collect(block, kind)
+        for block, kind in blocks:  # before what is inside of any, which may look like a block
+            if type(block) not in LEAVES:
+                self._groups.setdefault(self._key(block), Group(kind)).nodes[block] = None
+        for block, _ in blocks:
+            for name, part in named(block):
+                self._collect(part, self._key(block), (name,))
         for name, part in stem.children:
-            self._collect_inside(part, "stem", (name,))
+            self._collect(part, "stem", (name,))
         self._groups = {
             key: group for key, group in self._groups.items() if not group.is_function or _is_worth_it(group)
         }
@@ -60,15 +64,7 @@ class Definitions:
         made = Writer(self.of).expression([block])
         return Call("partial", ((None, made.function), *made.arguments))
 
-    def _collect(self, block: Node, kind: str) -> None:
-        """Put a block and all that is inside of it into their groups."""
-        if type(block) not in LEAVES:
-            group = self._groups.setdefault(self._key(block), Group(kind))
-            group.nodes[block] = None
-        for name, part in named(block):
-            self._collect_inside(part, self._key(block), (name,))
-
-    def _collect_inside(self, node: Node, owner: object, path: Path) -> None:
+    def _collect(self, node: Node, owner: object, path: Path) -> None:
         """Put a part of a block, and what is inside of it, into their groups."""
         if type(node) in LEAVES:
             return
@@ -77,7 +73,7 @@ class Definitions:
         group.places.add((owner, path))
         group.in_grid |= any(name.startswith("axis") for name in path)
         for name, part in named(node):
-            self._collect_inside(part, owner, (*path, name))
+            self._collect(part, owner, (*path, name))
 
     def _define(self, name: str, group: Group) -> Definition:
         nodes = list(group.nodes)

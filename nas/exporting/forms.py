@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nas import checkpoint, evaluation, files, testing
 from nas.data.clips import Split
-from nas.data_settings import ViewSettings
+from nas.data_settings import ClipSettings, ViewSettings
 from nas.exporting import FORMATS, comparing, onnx_file, program, quantised
 from nas.exporting.about import Format
 from nas.exporting.comparing import BATCHES, Shape
@@ -23,7 +23,7 @@ from nas.preparation import Preparation
 from nas.trained import WEIGHTS, Trained
 
 CALIBRATION = 128  # training videos, one clip each
-BATCH = 16  # clips at once
+BATCH = 8  # clips at once
 REPEATS = 3  # of which the fastest counts
 
 
@@ -41,6 +41,11 @@ class Job:
     progress: Preparation
     data: str | None
     videos: int
+
+    @property
+    def view(self) -> ViewSettings:
+        """One clip in the middle of a video, one crop in the middle of that, of the size of the run's test."""
+        return ViewSettings(size=self.run.test.size, scale=self.run.test.scale, reverse=False)
 
     def path(self, form: str) -> Path:
         """Where a format is written, and a line that it is."""
@@ -63,14 +68,14 @@ def python(job: Job) -> Format:
     names: dict[str, Any] = {"__name__": "network", "__file__": str(path)}
     exec(compile(text, str(path), "exec"), names)  # what was generated a line above
     made = job.measured("python", names["load"](), largest=0.0)
-    return made.model_copy(update={"facts": {"lines": text.count("\n"), "weights": WEIGHTS}})
+    return made.model_copy(update={"facts": {"lines": text.count("\n"), "weights_file": WEIGHTS}})
 
 
 def torch_program(job: Job) -> Format:
     """A program of torch.export."""
     path = job.path("torch")
     program.write(job.model, path, job.shape)
-    return job.measured("torch", program.read(path))
+    return job.measured("torch", program.read(path, trusted=True))  # written a line above
 
 
 def onnx(job: Job) -> Format:
@@ -90,19 +95,22 @@ def int8(job: Job) -> Format:
     written = whole.exists()
     if not written:
         onnx_file.write(job.model, whole, job.shape)
-    calibration = _clips(job, some(pack.train, CALIBRATION))
-    fused = quantised.write(whole, path, calibration)
+    calibration = Clips(some(pack.train, CALIBRATION), job.run.clip, job.view)
+    made = quantised.write(whole, path, calibration)
     ratio = path.stat().st_size / whole.stat().st_size
     seconds = {name: _seconds(one, calibration[0]) for name, one in (("float32", whole), ("int8", path))}
     if not written:
         whole.unlink()
     facts = {
         "opset": onnx_file.OPSET,
-        "calibration_videos": sum(map(len, calibration)),
+        "calibration_videos": len(calibration),
         "operators": quantised.OPERATORS,
         "size_ratio": ratio,
         "seconds_a_clip": seconds,
-        "fused_difference": fused,
+        "weights": "int8",
+        "activations": made.activations,
+        "same_class_in_calibration": made.kept,
+        "fused_difference": made.fused,
         "accuracy": accuracies(job, some(pack.val, job.videos)),
     }
     return Format(file=FORMATS["int8"], difference=None, batches=(), facts=facts)
@@ -110,12 +118,10 @@ def int8(job: Job) -> Format:
 
 def accuracies(job: Job, split: Split) -> dict[str, Any]:
     """How well 32-bit and 8-bit numbers do on the same videos, one view each."""
-    views = ViewSettings(size=job.run.test.size, scale=job.run.test.scale, reverse=False)
-
     def tested(model: nn.Module, what: str, device: str) -> testing.TestResult:
         tell = lambda done: job.progress(done, len(split), what)  # noqa: E731
         return testing.test(
-            model, split, job.run.clip, views, batch=BATCH, device=device, precision="fp32",
+            model, split, job.run.clip, job.view, batch=BATCH, device=device, precision="fp32",
             multilabel=job.run.multilabel, on_batch=tell,
         )  # fmt: skip
 
@@ -140,14 +146,31 @@ def accuracies(job: Job, split: Split) -> dict[str, Any]:
 
 def some(split: Split, count: int) -> Split:
     """At most so many videos of a split, spread over it."""
-    rows = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64))
-    return Split(split.store, split.rows[rows], split.labels.take(rows), split.task)
+    return rows(split, np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64)))
 
 
-def _clips(job: Job, split: Split) -> list[Tensor]:
-    """One clip of each video in batches, as a test shows it."""
-    views = ViewSettings(size=job.run.test.size, scale=job.run.test.scale)
-    return [x for x, _ in split.views(job.run.clip, views, batch=BATCH, device="cpu")]
+def rows(split: Split, numbers: np.ndarray) -> Split:
+    """Some videos of a split, int64 (n,)."""
+    return Split(split.store, split.rows[numbers], split.labels.take(numbers), split.task)
+
+
+class Clips(Sequence[Tensor]):
+    """One clip of each video, float32 (1, 3, t, h, w), read when it is asked for.
+
+    One at a time, because calibration keeps all activations of what it is given: gigabytes for a clip of 64 frames.
+    """
+
+    def __init__(self, split: Split, clip: ClipSettings, view: ViewSettings):
+        self.split, self.clip, self.view = split, clip, view
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> Tensor:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        one = rows(self.split, np.array([index]))
+        return next(x for x, _ in one.views(self.clip, self.view, batch=1, device="cpu"))
 
 
 def _seconds(path: Path, clips: Tensor) -> float:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from nas.exporting import parts
 from nas.exporting.arguments import Arguments
 from nas.exporting.shapes import Skeleton, grouping
 from nas.layers import Act, Concat, Conv, Linear, Mean, Node, Norm, Residual, Scale, Seq, Sum, children, leaves
@@ -19,7 +20,8 @@ GATES = {
 }
 # How blocks of one kind are told apart that are different trees.
 ROOTS = {Concat: "Downsample", Seq: "Plain", Sum: "Sum", Scale: "Scale"}
-RESERVED = {"Network", "Mean", "MaxPool", "AvgPool", "ChannelLinear", "Shuffle", "Path", "OrderedDict", "F"}
+# Names that the generated file has besides those of its own classes and functions.
+RESERVED = {*vars(parts), "Network", "partial", "CLIP"}
 
 
 def kind_name(kind: str, operator: str) -> str:

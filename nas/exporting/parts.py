@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 
 def conv(c_in, c_out, kernel=(1, 1, 1), stride=(1, 1, 1), groups=1):
-    """A convolution without bias; kernel and stride are (time, height, width), odd kernels keep the size."""
+    """A convolution without bias, padded by half its kernel (time, height, width); one stride is for all three."""
     padding = tuple(k // 2 for k in kernel)
     return nn.Conv3d(c_in, c_out, kernel, stride, padding, groups=groups, bias=False)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 
 import nas
 from nas.blocks.registry import Part
 from nas.cost import cost
 from nas.exporting import parts
-from nas.exporting.code import Call, Code, laid_out
+from nas.exporting.code import WIDTH, Call, Code, laid_out
 from nas.exporting.definitions import Definitions
 from nas.exporting.naming import kind_name
 from nas.exporting.stage_table import stage_lines
@@ -35,7 +36,7 @@ def source(genotype: Genotype, *, name: str, dropout: float = 0.0) -> str:
     >>> from nas import content, genotype
     >>> text = source(genotype.load(content.find("ir-csn-50", "models")), name="ir-csn-50")
     >>> [line.strip() for line in text.splitlines() if "5 *" in line]
-    ['[partial(DepthwiseBottleneck, 512, 256, stride=2)] + 5 * [partial(DepthwiseBottleneck, 1024, 256)],']
+    ['+ 5 * [partial(DepthwiseBottleneck, 1024, 256)],']
 
     `dropout` is the share of features that training zeroes in front of the classifier. Raises NasError for blocks
     that are torch modules, whose code is not known.
@@ -107,17 +108,22 @@ def _about(genotype: Genotype, name: str) -> str:
     """The file's docstring."""
     counted, clip = cost(genotype), genotype.input
     plain = "".join(letter if letter.isprintable() and letter not in '"\\' else " " for letter in name)
+    size = f"(b, 3, {clip.frames}, {clip.size}, {clip.size})"
+    told = [
+        f"Clips are float32 {size}: RGB frames, cropped and normalised as export.json beside this file says, which "
+        "also has the names of the classes. Other lengths and sizes pass too. The weights are in weights.safetensors.",
+        f"One clip takes {counted.macs:,} multiply-accumulates of convolutions and linear layers, the network has "
+        f"{counted.params:,} parameters. Written by video-nas {nas.__version__} from genotype.yaml; needs torch alone.",
+    ]
+    first, second = ("\n".join(textwrap.wrap(text, WIDTH, break_on_hyphens=False)) for text in told)
     return f'''"""{plain}: a video network of {genotype.classes} classes in plain PyTorch.
 
     from network import load
     scores = load()(clips)
 
-Clips are float32 (b, 3, {clip.frames}, {clip.size}, {clip.size}): RGB frames, normalised as export.json says beside \
-this file, which also
-has the names of the classes. Other lengths and sizes pass too. The weights are read from weights.safetensors.
+{first}
 
-One clip takes {counted.macs:,} multiply-accumulates of convolutions and linear layers, and the network has
-{counted.params:,} parameters. Written by video-nas {nas.__version__} from genotype.yaml; it needs torch alone.
+{second}
 """'''
 
 

@@ -10,8 +10,9 @@ import zipfile
 import pytest
 import torch
 
+from nas import user_blocks
 from nas.errors import NasError
-from nas.exporting import comparing, program
+from nas.exporting import comparing, onnx_file, program
 from tests.exporting.networks import clips, network, trained
 
 SHAPE = (4, 17, 17)
@@ -87,7 +88,7 @@ def test_pickled_inputs_weights_and_constants_are_not_read(written, tmp_path):
     def weights(name, data):
         if name.startswith("data/weights/weight_"):
             return pickle.dumps(Bomb())
-        return data.replace(b'"use_pickle": false', b'"use_pickle": true') if name in program.CONFIGS else data
+        return data.replace(b'"use_pickle": false', b'"use_pickle": true') if program.CONFIG.fullmatch(name) else data
 
     for change in (inputs, weights):
         with pytest.raises(NasError, match="is not a program that nas export wrote: it holds"):
@@ -129,6 +130,20 @@ def test_compiled_code_beside_the_program_is_refused(written, tmp_path):
         archive.writestr("archive/data/aotinductor/model/model.so", b"\x7fELF")
     with pytest.raises(NasError, match="it holds archive/data/aotinductor"):
         program.read(target)
+
+
+def test_a_block_that_is_a_module_of_the_user_s_is_exported_by_torch_and_to_onnx(tmp_path):
+    (tmp_path / "own_modules.py").write_text(
+        "from torch import nn\nfrom nas.blocks import Place, block\n\n\n"
+        "@block('own module')\ndef own(at: Place) -> nn.Module:\n"
+        "    return nn.Sequential(nn.Conv3d(at.c_in, at.width, 3, at.stride, 1), nn.GELU())\n"
+    )
+    user_blocks.load(tmp_path / "own_modules.py")
+    model = trained(network({"depth": 2, "width": 16, "stride": [1, 2, 2], "block": {"kind": "own module"}}))
+    program.write(model, tmp_path / "network.pt2", SHAPE)
+    onnx_file.write(model, tmp_path / "network.onnx", SHAPE)
+    for other in (program.read(tmp_path / "network.pt2"), onnx_file.Session(tmp_path / "network.onnx")):
+        assert comparing.difference(model, other, SHAPE) <= comparing.LARGEST
 
 
 def test_what_torch_itself_writes_with_inputs_is_refused_too(written, tmp_path):

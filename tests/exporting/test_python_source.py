@@ -54,6 +54,10 @@ OTHERS = {
         {"kind": "bottleneck", "conv": {"kind": "grouped", "groups": 2}, "pointwise_groups": 2},
         {"kind": "bottleneck", "conv": {"kind": "grouped", "groups": 8}, "pointwise_groups": 4},
     ),
+    "a branch that is a block elsewhere": network(
+        {"kind": "inception", "channels": [8, 8, 8, 8, 8, 8], "conv": {"kind": "factorised"}},
+        {"kind": "plain", "pointwise": True, "conv": {"kind": "factorised"}},
+    ),
     "one block": network({"depth": 1, "width": 8, "block": {"kind": "bottleneck", "expansion": 1}}),
 }
 TORCH_ALONE = """
@@ -229,6 +233,12 @@ def nested(at: Place):
     both = branches(Concat, one=seq(inner=inner), other=seq(two=two))
     return seq(enter=Conv(at.c_in, at.width, stride=at.stride), both=both, leave=Conv(2 * at.width, at.width))
 
+@block("Mean")
+def mean(at: Place):
+    def path(c_in):
+        return seq(conv=Conv(c_in, at.width, (1, 3, 3)), norm=Norm(at.width))
+    return seq(conv_a=path(at.c_in), conv_b=path(at.width), pool=Mean("t"))
+
 @block("bare")
 def bare(at: Place):
     return Conv(at.c_in, at.width, (3, 3, 3), at.stride)
@@ -246,9 +256,9 @@ def imported(tmp_path):
     user_blocks.load(tmp_path / "own_blocks.py")
 
 
-@pytest.mark.parametrize("kind", ["odd names", "pre_activation", "sometimes", "nested", "bare"])
+@pytest.mark.parametrize("kind", ["odd names", "pre_activation", "sometimes", "nested", "Mean", "bare"])
 def test_blocks_of_a_user_give_the_same_scores(imported, kind):
-    stride = [1, 1, 1] if kind == "sometimes" else [1, 2, 2]
+    stride = [1, 1, 1] if kind in ("sometimes", "Mean") else [1, 2, 2]
     stages = [{"depth": 2, "width": width, "stride": stride, "block": {"kind": kind}} for width in (16, 16, 32, 48)]
     same_scores(network(*stages))
 

@@ -1,4 +1,4 @@
-"""8-bit files: what is 8-bit in them, that they tell classes apart, and that onnxruntime computes what they say."""
+"""8-bit files: what has 8 bits and what 16, that they tell classes apart, that onnxruntime computes what they say."""
 
 from __future__ import annotations
 
@@ -45,13 +45,22 @@ def learnt():
 
 @pytest.fixture(scope="module")
 def files(learnt, tmp_path_factory):
-    """Its ONNX file, the 8-bit one, and the difference that onnxruntime's fusions make."""
+    """Its ONNX file, the 8-bit one, and how that came out."""
     folder = tmp_path_factory.mktemp("quantised")
     onnx_file.write(learnt, folder / "whole.onnx", SHAPE)
-    batches = [rising(16, seed)[0] for seed in range(100, 104)]
-    return folder / "whole.onnx", folder / "small.onnx", quantised.write(
-        folder / "whole.onnx", folder / "small.onnx", batches
-    )  # fmt: skip
+    made = quantised.write(folder / "whole.onnx", folder / "small.onnx", calibration())
+    return folder / "whole.onnx", folder / "small.onnx", made
+
+
+def calibration():
+    return [rising(16, seed)[0] for seed in range(100, 104)]
+
+
+def activations(path):
+    """The types of all numbers that activations are rounded to."""
+    model = onnx.load(path)
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return {tensors[node.input[2]].dtype for node in model.graph.node if node.op_type == "QuantizeLinear"}
 
 
 def test_it_still_tells_the_classes_apart(learnt, files):
@@ -63,11 +72,11 @@ def test_it_still_tells_the_classes_apart(learnt, files):
 
 
 def test_onnxruntime_computes_what_the_file_says(files):
-    whole, small, fused = files
+    whole, small, made = files
     x, _ = rising(32, seed=5)
     plain = onnx_file.Session(small, optimised=False)(x)
     assert comparing.relative(onnx_file.Session(small)(x), plain) < quantised.LARGEST
-    assert comparing.relative(plain, onnx_file.Session(whole)(x)) < 0.2 and fused < quantised.LARGEST
+    assert comparing.relative(plain, onnx_file.Session(whole)(x)) < 0.2 and made.fused < quantised.LARGEST
 
 
 def test_weights_are_8_bit_with_a_scale_per_channel_and_activations_signed(files):
@@ -81,6 +90,27 @@ def test_weights_are_8_bit_with_a_scale_per_channel_and_activations_signed(files
     assert Counter(node.op_type for node in model.graph.node)["QuantizeLinear"] > 10
 
 
+def test_8_bits_are_enough_where_clips_keep_their_class(files):
+    _, small, made = files
+    assert made.activations == "int8" and activations(small) == {np.dtype(np.int8)}
+    assert list(made.kept) == ["int8"] and made.kept["int8"] > 0.95
+
+
+def test_where_8_bits_lose_the_classes_activations_get_16(learnt, tmp_path):
+    """A channel that nothing depends on is so large that all others are below the steps of 8 bits."""
+    spread, gathered = nn.Conv3d(3, 4, 1, bias=False), nn.Conv3d(4, 3, 1, bias=False)
+    with torch.no_grad():
+        spread.weight.copy_(torch.eye(4, 3)[..., None, None, None]).data[3] = 3000
+        gathered.weight.copy_(torch.eye(3, 4)[..., None, None, None])
+    model = nn.Sequential(spread, gathered, learnt).eval()
+    onnx_file.write(model, tmp_path / "whole.onnx", SHAPE)
+    made = quantised.write(tmp_path / "whole.onnx", tmp_path / "small.onnx", calibration())
+    assert made.activations == "int16" and activations(tmp_path / "small.onnx") == {np.dtype(np.int16)}
+    assert made.kept["int8"] < quantised.KEPT < 0.9 < made.kept["int16"] and made.fused < 0.01
+    x, labels = rising(200, seed=999)
+    assert (onnx_file.Session(tmp_path / "small.onnx")(x).argmax(1) == labels).float().mean() > 0.9
+
+
 def test_any_number_of_clips_passes(files):
     session = onnx_file.Session(files[1])
     assert [session(torch.zeros(count, 3, *SHAPE)).shape[0] for count in (1, 5)] == [1, 5]
@@ -89,7 +119,7 @@ def test_any_number_of_clips_passes(files):
 def test_what_onnxruntime_computes_wrongly_is_not_let_out(files, monkeypatch):
     monkeypatch.setattr(quantised, "LARGEST", -1.0)
     with pytest.raises(NasError, match="computes the 8-bit network wrongly"):
-        quantised._run_both_ways(files[1], rising(8)[0])
+        quantised._run_both_ways(files[1], [rising(8)[0]])
 
 
 def test_nothing_is_printed(learnt, files, tmp_path, capfd):
