@@ -68,6 +68,8 @@ def rule(shape: Shape, dtype: torch.dtype = torch.float32) -> Choice:
 
 def _depthwise(shape: Shape) -> Choice:
     """oneDNN has no fast gradients of 3D depthwise convolutions; of 2D ones it has them, the kernel's up to 3 x 3."""
+    if shape.macs < (TINY if shape.x[2] > 1 else TINY // 4):  # of one frame, taps are a single call
+        return PLAIN
     if _is_line(shape):
         return Choice("lines", "lines", "lines")
     small = max(shape.kernel[1:]) <= 3

@@ -106,8 +106,8 @@ class Plain:
         return x
 
     def unseen(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        """Undoes `seen`."""
-        return x
+        """Undoes `seen`, in channels_last_3d."""
+        return _dense(x)
 
     def thin(self, k: Tensor, shape: Shape) -> Tensor:
         """The kernel as the convolution sees it."""

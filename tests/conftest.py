@@ -1,5 +1,7 @@
-"""Shared by all tests: GPU tests are skipped, by name, without a GPU; one thread where bits are compared; what a test
-registers or imports is forgotten after it."""
+"""Shared by all tests: GPU tests are skipped, by name, without a GPU; torch has one thread in each of the processes
+that run tests side by side; what a test registers or imports is forgotten after it."""
+
+import os
 
 import pytest
 
@@ -9,6 +11,11 @@ from nas.data.formats import FORMATS
 from nas.scores.registry import SCORES
 from nas.search.registry import SAMPLERS
 from tests.commands import folder, nas, videos  # noqa: F401  (fixtures)
+
+
+def pytest_configure():
+    """Before torch is imported. Two processes of two threads on two cores take up to ten times as long."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items):

@@ -118,6 +118,7 @@ def int8(job: Job) -> Format:
 
 def accuracies(job: Job, split: Split) -> dict[str, Any]:
     """How well 32-bit and 8-bit numbers do on the same videos, one view each."""
+
     def tested(model: nn.Module, what: str, device: str) -> testing.TestResult:
         tell = lambda done: job.progress(done, len(split), what)  # noqa: E731
         return testing.test(
