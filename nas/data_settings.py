@@ -105,6 +105,11 @@ class ViewSettings(Settings):
     # test with the frames in reversed order too: what that changes is what a network knows of the arrow of time
     reverse: bool = True
 
+    @property
+    def each(self) -> int:
+        """Views of a video: clips x crops."""
+        return (1 if self.clips == "all" else self.clips) * self.crops
+
 
 class MotionSettings(Settings):
     """The embedded sets `motion` and `motion-appearance`: how many videos, and how hard they are."""

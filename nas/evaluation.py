@@ -23,7 +23,7 @@ from nas.data_settings import ViewSettings
 from nas.errors import NasError
 from nas.genotype import Clip
 from nas.testing import Arrow, Found, TestResult
-from nas.trained import WEIGHTS, Trained
+from nas.trained import WEIGHTS, Trained, told_apart
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +64,7 @@ class Subject:
     @property
     def views_a_video(self) -> int:
         """Clips x crops."""
-        return (1 if self.views.clips == "all" else self.views.clips) * self.views.crops
+        return self.views.each
 
     @property
     def mparams(self) -> float:
@@ -74,9 +74,9 @@ class Subject:
     @property
     def shown(self) -> str:
         """What it sees of each video, in words: '8x112x112, 10 clips x 3 crops'."""
-        frames = "all" if self.views.clips == "all" else self.trained.clip.frames
         size = self.views.size or self.trained.clip.size
-        return f"{frames}x{size}x{size}, {testing.in_words(self.views)}"
+        frames = "" if self.views.clips == "all" else f"{self.trained.clip.frames}x"
+        return f"{frames}{size}x{size}, {testing.in_words(self.views)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +135,7 @@ def seconds(found: Found) -> float:
 def names(networks: Sequence[Trained]) -> list[str]:
     """What each network is called, no two the same: its name, its weights unless they are the usual ones, a number."""
     told = [one.name if one.weights.name == WEIGHTS else f"{one.name}, {one.weights.stem}" for one in networks]
-    return [
-        f"{name} ({told[:place].count(name) + 1})" if name in told[:place] else name for place, name in enumerate(told)
-    ]
+    return told_apart(told, [one.folder for one in networks])
 
 
 def check_alike(networks: Sequence[Trained]) -> None:

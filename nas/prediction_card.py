@@ -19,8 +19,8 @@ BAR = 20  # characters of a probability of 1
 def heading(predictor: Predictor, device: str) -> str:
     """Which network sees what of each video, on which device."""
     size, frames = predictor.views.size or predictor.clip.size, predictor.clip.frames
-    shown = "all" if predictor.views.clips == "all" else str(frames)
-    views = f"{testing.in_words(predictor.views)} of {shown}x{size}x{size} of each video"
+    clip = f"{size}x{size}" if predictor.views.clips == "all" else f"{frames}x{size}x{size}"
+    views = f"{testing.in_words(predictor.views)} of {clip} of each video"
     form = "" if predictor.form == "run" else f" ({predictor.form})"
     return plain(f"{predictor.name}{form}: {count(len(predictor.labels), 'class')}, {views}, {device}")
 

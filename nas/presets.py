@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from nas import content, strict_yaml
@@ -18,7 +19,7 @@ def preset(name: str) -> dict[str, Any]:
     >>> preset("csn")["train"]["schedule"]
     'cosine'
     """
-    path = content.find(name, FOLDER)
+    path = content.find(f"{FOLDER}/{name}" if Path(name).is_dir() else name, FOLDER)
     try:
         found = strict_yaml.plain(strict_yaml.read(path))
     except NasError as error:

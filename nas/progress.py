@@ -170,20 +170,27 @@ class RetrainReporter:
             yield self
             return
         columns = (
-            TextColumn("training"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("steps"),
+            TextColumn("{task.fields[unit]}"),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console, transient=True) as self.bar:
-            self.task = self.bar.add_task("training", total=None)
+            self.task = self.bar.add_task("training", total=None, unit="steps")
             yield self
 
     def step(self, done: int, total: int) -> None:
         """Training steps done so far."""
         if self.bar:
             self.bar.update(self.task, completed=done, total=total)
+
+    def tested(self, done: int, total: int) -> None:
+        """Views of the final test seen so far."""
+        if self.bar and done == 0:
+            self.bar.reset(self.task, description="testing", total=total, unit="views")
+        elif self.bar:
+            self.bar.update(self.task, completed=done)
 
     def epoch(self, row: dict) -> None:
         """An epoch ended."""

@@ -53,6 +53,7 @@ def retrain(
     on_epoch: Callable[[dict], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    on_test: Callable[[int, int], None] | None = None,
     facts: Mapping | None = None,
     group: Group = ALONE,
 ) -> train.Result:
@@ -68,8 +69,8 @@ def retrain(
     the genotype is from, as JSON values.
     The network starts from `weights` where they are given (see `nas.inflate`), and as built from the seed elsewhere;
     initial.json then says from which file and with what changes. `on_note` is told in a line when a run starts from
-    weights, is resumed or was already finished. Of the processes of a `group`, which must all see the folder, the first
-    one writes, speaks and tests.
+    weights, is resumed or was already finished, `on_test` how many views the test has seen of how many. Of the
+    processes of a `group`, which must all see the folder, the first one writes, speaks and tests.
 
     Raises NasError when the folder belongs to another genotype, settings, seed, data or weights, when another
     process trains in it, and when network and data or weights do not fit; see also `train.fit`.
@@ -87,7 +88,7 @@ def retrain(
             note(f"{folder} is finished already: {count(len(curve), 'epoch')}")
             finished = _stored(folder / METRICS, curve)
             _complete(folder, pack, data, name)
-            _test_again(genotype, pack, settings, device, folder, note, group)
+            _test_again(genotype, pack, settings, device, folder, note, on_test, group)
             return finished
         if curve:
             note(f"{folder} goes on after epoch {len(curve)} of {settings.train.epochs}")
@@ -102,7 +103,7 @@ def retrain(
         )  # fmt: skip
         keeper.finish()
         about = {"name": name, **_metrics(genotype, run, result, facts or {}), "data": _data(pack, data)}
-        tested = _test(model, pack, settings, device, folder, note, group)
+        tested = _test(model, pack, settings, device, folder, note, on_test, group)
         write_json(folder / METRICS, {**about, "test": tested, "initial": _initial(folder / INITIAL)})
         return result
 
@@ -244,6 +245,7 @@ def _test(
     device: str,
     folder: Path,
     note: Callable[[str], None],
+    on_test: Callable[[int, int], None] | None,
     group: Group,
 ) -> dict:
     """What the trained network makes of several views of each validation video, as JSON values; tells it in lines."""
@@ -252,7 +254,11 @@ def _test(
     batch = settings.train.at_once(group.size)  # what has fitted into memory
     views = testing.in_words(settings.test) + (", and again with frames reversed" if settings.test.reverse else "")
     note(f"testing {count(len(pack.val), 'video')}: {views}")
-    found = test(model, pack.val, settings.clip, settings.test, batch=batch, **how)
+    total = len(pack.val) * settings.test.each * (2 if settings.test.reverse else 1)
+    tell = on_test and (lambda seen: on_test(seen, total))
+    if on_test:
+        on_test(0, total)
+    found = test(model, pack.val, settings.clip, settings.test, batch=batch, on_batch=tell, **how)
     lines = testing.lines(found)
     for line in lines:
         note(line)
@@ -280,6 +286,7 @@ def _test_again(
     device: str,
     folder: Path,
     note: Callable[[str], None],
+    on_test: Callable[[int, int], None] | None,
     group: Group,
 ) -> None:
     """Tell the test of a finished run, after doing it anew where the recipe's test is another one now."""
@@ -291,7 +298,7 @@ def _test_again(
         return
     model = _built(genotype, about["seed"])
     checkpoint.load_weights(folder / WEIGHTS, model)
-    write_json(folder / METRICS, about | {"test": _test(model, pack, settings, device, folder, note, group)})
+    write_json(folder / METRICS, about | {"test": _test(model, pack, settings, device, folder, note, on_test, group)})
 
 
 def _versions() -> dict[str, str]:

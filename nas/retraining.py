@@ -151,8 +151,8 @@ def train(
     with reporter.shown():
         result = full_training(
             genotype, pack, settings, job.folder, seed=job.seed, data=job.data, name=job.name, weights=weights,
-            device=device, on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note, facts=job.facts,
-            group=group,
+            device=device, on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note,
+            on_test=reporter.tested, facts=job.facts, group=group,
         )  # fmt: skip
     if group.is_first:
         _report(job, result, metric, console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,20 @@ def load(target: str | Path) -> Trained:
         name=about["name"], folder=folder, genotype=found, weights=weights, classes=tuple(told["names"]),
         multilabel=told["multilabel"], metric=told["metric"], about=about, **read,
     )  # fmt: skip
+
+
+def told_apart(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """The names of runs, no two the same: where several have one, their folders follow, then numbers.
+
+    >>> told_apart(["tiny, trial 4", "tiny, trial 4", "s3d"], [Path("a/4"), Path("b/long"), Path("s3d")])
+    ['tiny, trial 4 (4)', 'tiny, trial 4 (long)', 's3d']
+    """
+    pairs = [(name, folder.resolve()) for name, folder in zip(names, folders, strict=True)]
+    alone = [name for name, _ in dict.fromkeys(pairs)]
+    told = [name if alone.count(name) == 1 else f"{name} ({folder.name})" for name, folder in pairs]
+    return [
+        f"{name} ({told[:place].count(name) + 1})" if name in told[:place] else name for place, name in enumerate(told)
+    ]
 
 
 def of_study(target: str, trial: int) -> Trained:

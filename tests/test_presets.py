@@ -193,3 +193,11 @@ def test_mistakes_name_the_study_s_line(tmp_path, written, told):
     with pytest.raises(NasError, match=told) as caught:
         recipe.load(path)
     assert str(caught.value).startswith(f"{path}:2: ")
+
+
+def test_a_folder_of_a_preset_s_name_hides_it_not(tmp_path, monkeypatch):
+    expected = presets.preset("csn")
+    presets.preset.cache_clear()
+    (tmp_path / "csn").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert presets.preset("csn") == expected

@@ -109,9 +109,13 @@ def test_another_test_of_a_finished_run_trains_nothing(tmp_path: Path, whole):
     folder = tmp_path / "run"
     shutil.copytree(whole[0], folder)
     settings = RetrainSettings(train=SETTINGS, clip=CLIP, test=ViewSettings(clips=3, reverse=False))
+    seen = []
     retrain.retrain(
-        network(), FakePack(), settings, folder, seed=3, data=DataSettings(), device="cpu", on_step=forbidden
-    )
+        network(), FakePack(), settings, folder, seed=3, data=DataSettings(), device="cpu", on_step=forbidden,
+        on_test=lambda *done: seen.append(done),
+    )  # fmt: skip
+    total = 3 * len(FakePack().val)
+    assert seen[0] == (0, total) and seen[-1] == (total, total)
     before, after = (json.loads((one / "metrics.json").read_text()) for one in (whole[0], folder))
     assert after["test"]["views"] == "3 clips" and "reversed" not in after["test"]
     assert after["test"]["video"] == before["test"]["video"], "all views of a fake clip are the same"

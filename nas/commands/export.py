@@ -24,7 +24,9 @@ def export(
     videos: Annotated[
         int, typer.Option(min=1, help="int8: at most so many validation videos compare it with float32.")
     ] = 1000,
-    force: Annotated[bool, typer.Option("--force", help="Replace another export in the same folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace another export in the same folder, all of its formats.")
+    ] = False,
     imports: Imports = None,
 ) -> None:
     """Write a trained network as files that stand alone: PyTorch source, ONNX, a torch program, 8-bit ONNX."""

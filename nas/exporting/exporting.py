@@ -17,7 +17,7 @@ from nas.console import say
 from nas.exporting import about, card, onnx_file
 from nas.exporting.about import Export, Format, Seen
 from nas.exporting.comparing import Shape
-from nas.exporting.folder import check, fresh
+from nas.exporting.folder import check, fresh, listed
 from nas.exporting.forms import FORMS, Job
 from nas.exporting.preprocessing import activation, preprocessing
 from nas.genotype import Clip
@@ -50,6 +50,7 @@ def export(
     if {"onnx", "int8"} & set(formats):
         onnx_file.require("write")
     try:
+        before = listed(place)
         with preparation(console) as progress, fresh(place, force=force) as part:
             job = Job(run, run.model().eval(), shape(run), part, progress, data, videos)
             made = {name: FORMS[name](job) for name in formats}
@@ -60,6 +61,8 @@ def export(
         say(console, "interrupted: nothing was exported; decoded videos are kept")
         sys.exit(INTERRUPTED)
     card.show(told, place, console)
+    if gone := sorted(before - told.files.keys()):
+        say(console, f"replaced an export that also had {', '.join(gone)}")
 
 
 def shape(run: Trained) -> Shape:
@@ -110,7 +113,6 @@ def _costs(run: Trained) -> dict[str, Any]:
     frames, size, _ = shape(run)
     clip = Clip(frames=frames, size=size)
     counted = costs.cost(run.genotype.model_copy(update={"input": clip}))
-    views = (1 if run.test.clips == "all" else run.test.clips) * run.test.crops
     exact = {"clip": str(clip), "macs": counted.macs, **counted.known()}
-    return {"convention": "multiply-accumulates of convolutions and linear layers", **exact, "views": views,
+    return {"convention": "multiply-accumulates of convolutions and linear layers", **exact, "views": run.test.each,
             "views_in_words": testing.in_words(run.test)}  # fmt: skip

@@ -56,9 +56,15 @@ def check(target: Path, *, force: bool) -> None:
 
 def strangers(folder: Path) -> list[str]:
     """What lies in `folder` and is of no export, by name; all of it where there is none."""
-    found = about.raw(folder) or {}
-    known = {about.NAME, *CACHES, *found["files"]} if isinstance(found.get("files"), dict) else set()
+    files = listed(folder)
+    known = {about.NAME, *CACHES, *files} if files else set()
     return sorted(path.name for path in folder.iterdir() if path.name not in known)
+
+
+def listed(folder: Path) -> set[str]:
+    """The files that an export in `folder` lists; none where there is no export."""
+    found = (about.raw(folder) or {}).get("files")
+    return set(found) if isinstance(found, dict) else set()
 
 
 @contextmanager

@@ -113,7 +113,8 @@ def show_inversions(every: Sequence[Row], slow: Sequence[Inversion], console: Co
     if len(places) == len(kinds):
         return
     say(console, f"{len(slow)} of {len(kinds)} different blocks at {count(len(places), 'place')} are slower than "
-        "another one there that has more FLOPs (the same input and output)")  # fmt: skip
+        "another one there that has more FLOPs (the same input and output)"
+        f"{'; of each kind, the worst at its place' if slow else ''}")  # fmt: skip
     if not slow:
         return
     worst: dict[tuple, Inversion] = {}

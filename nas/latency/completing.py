@@ -55,6 +55,7 @@ def complete(table: Table, web: Web, setting: Setting, console: Console, *, anew
 
 def _measure_all(table: Table, seen: Table, web: Web, expected: int, setting: Setting, console: Console) -> None:
     done = doubtful = 0
+    told = False
     refused: dict[str, str] = {}
     with preparation(console) as progress:
         while missing := [state for state in web.states(seen)[1] if state.key not in refused]:
@@ -66,12 +67,15 @@ def _measure_all(table: Table, seen: Table, web: Web, expected: int, setting: Se
                 done, doubtful = done + len(group), doubtful + sum(entry.doubtful for entry in found.values())
                 if done < expected:
                     progress(done, expected, "blocks measured")
+                    told = True
+        if told:
+            progress(done, done, "blocks measured")
     if refused:
         why = "; ".join(dict.fromkeys(refused.values()))
         say(console, f"{count(len(refused), 'block')} not measured, nor networks that have them: {why}")
     if doubtful:
-        told = f"{doubtful} of {count(done, 'block')} were disturbed by other programs, and may be told too slow"
-        say(console, f"{told}: on a quiet machine nas latency --force measures them anew")
+        slow = f"{doubtful} of {count(done, 'block')} were disturbed by other programs, and may be told too slow"
+        say(console, f"{slow}: on a quiet machine nas latency --force measures them anew")
 
 
 def piece_subject(state: State, setting: Setting) -> Subject:

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from nas import content
 from nas.data_settings import METRICS
 from nas.errors import NasError
+from nas.trained import told_apart
 
 CURVE, ABOUT, DATABASE = "curve.csv", "metrics.json", "study.db"
 NEEDED = ("epoch", "train_error", "val_accuracy")
-
-
-def study_folder(target: str) -> Path:
-    """The folder of a study that is named by it, or by its name in studies/."""
-    return Path(target) if Path(target).exists() else Path("studies") / target
 
 
 def of_study(folder: Path, trials: Sequence[int]) -> pd.DataFrame:
@@ -46,7 +43,7 @@ def of_study(folder: Path, trials: Sequence[int]) -> pd.DataFrame:
 def of_run(folder: Path) -> pd.DataFrame:
     """The curve of a full training, finished or not, as `of_study` has them."""
     path = folder / CURVE
-    if (study_folder(str(folder)) / DATABASE).exists():
+    if (content.study_folder(str(folder)) / DATABASE).exists():
         fix = "add --trial N for each of its trials to compare, or name folders that nas retrain wrote"
         raise NasError("is a study", where=str(folder), fix=fix)
     if not path.exists():
@@ -64,14 +61,10 @@ def of_run(folder: Path) -> pd.DataFrame:
     return table
 
 
-def together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Curves in one table; runs of one name are numbered, facts that differ are told side by side."""
-    taken: dict[str, int] = {}
-    renamed = []
-    for table in tables:
-        names = {name: _free(name, taken) for name in table["run"].unique()}
-        renamed.append(table.assign(run=table["run"].map(names)))
-    whole = pd.concat(renamed, ignore_index=True)
+def together(tables: Sequence[pd.DataFrame], folders: Sequence[Path]) -> pd.DataFrame:
+    """Curves of runs in one table; runs of one name have their folders behind it, facts that differ are all told."""
+    names = told_apart([table["run"].iloc[0] for table in tables], folders)
+    whole = pd.concat([table.assign(run=name) for table, name in zip(tables, names, strict=True)], ignore_index=True)
     facts = {key: [table.attrs[key] for table in tables if table.attrs.get(key)] for key in ("dataset", "clip")}
     metrics = dict.fromkeys(table.attrs.get("metric", METRICS["top1"]) for table in tables)
     whole.attrs = {key: " and ".join(dict.fromkeys(told)) for key, told in facts.items()}
@@ -113,8 +106,3 @@ def _about(folder: Path) -> dict[str, str]:
         return {"name": told["name"], "clip": f"{clip['frames']}x{clip['size']}x{clip['size']}", **found}
     except (OSError, ValueError, KeyError, TypeError):
         return {"name": folder.resolve().name}
-
-
-def _free(name: str, taken: dict[str, int]) -> str:
-    taken[name] = taken.get(name, 0) + 1
-    return name if taken[name] == 1 else f"{name} ({taken[name]})"

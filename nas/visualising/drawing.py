@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from nas import files
+from nas import content, files
 from nas import trained as runs
 from nas.console import count, say
 from nas.errors import NasError, nearest
@@ -119,15 +119,17 @@ def errors(targets: Sequence[str], *, trials: Sequence[int], out: str | None, co
 
     if trials:
         wanted = list(dict.fromkeys(trials))
-        home, names = curves.study_folder(targets[0]), [str(number) for number in wanted]
+        home, names = content.study_folder(targets[0]), [str(number) for number in wanted]
         table = curves.of_study(home, wanted)
     else:
         home, names = Path(targets[0]), [Path(target).resolve().name for target in targets]
-        table = curves.together([curves.of_run(Path(target)) for target in targets])
+        table = curves.together([curves.of_run(Path(target)) for target in targets], list(map(Path, targets)))
     path, ends = _folder(home, out) / f"errors-{'-'.join(names)}.html", curves.last(table)
-    title = f"{home.resolve().name}: trials {', '.join(names)}" if trials else ", ".join(ends["run"])
+    title = f"{home.resolve().name}: proxies of trials {', '.join(names)}" if trials else ", ".join(ends["run"])
     figures_page.write(path, title, [(learning_curves(table), lambda page: _show_ends(ends, page))])
     _show_ends(ends, console)
+    if trials:
+        say(console, f"these are the proxies; of networks trained in full, name their folders in {home / runs.RUNS}")
     say(console, f"wrote {path}")
 
 

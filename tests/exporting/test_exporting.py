@@ -164,7 +164,8 @@ def test_an_export_to_a_folder_that_exists_needs_force(run, nas):
     assert status == 1 and "holds what no export wrote: notes.txt" in error
     assert (run / "export" / "export.json").read_bytes() == before
     (run / "export" / "notes.txt").unlink()
-    assert nas("export", run, "--force", "--format", "torch")[0] == 0
+    status, told, _ = nas("export", run, "--force", "--format", "torch")
+    assert status == 0 and "replaced an export that also had network.py, weights.safetensors" in told
     assert sorted(path.name for path in (run / "export").iterdir()) == ["export.json", "genotype.yaml", "network.pt2"]
 
 

@@ -43,9 +43,10 @@ def test_an_unfinished_run_goes_by_its_folder(tmp_path):
 def test_runs_together(tmp_path):
     other = ABOUT | {"clip": {"frames": 8, "size": 20}, "data": ABOUT["data"] | {"metric": "top1"}}
     told = {"a": ABOUT, "b": other, "c": None}
-    tables = [curves.of_run(folder(tmp_path / name, about=about)) for name, about in told.items()]
-    whole = curves.together([*tables, tables[0]])
-    assert whole["run"].unique().tolist() == ["csn, trial 3", "csn, trial 3 (2)", "c", "csn, trial 3 (3)"]
+    folders = [folder(tmp_path / name, about=about) for name, about in told.items()]
+    tables = [curves.of_run(one) for one in folders]
+    whole = curves.together([*tables, tables[0]], [*folders, folders[0]])
+    assert whole["run"].unique().tolist() == ["csn, trial 3 (a)", "csn, trial 3 (b)", "c", "csn, trial 3 (a) (2)"]
     assert whole.attrs == {
         "dataset": "k400",
         "clip": "4x20x20 and 8x20x20",
