@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from nas import device as devices
 from nas import genotype as genotypes
 from nas.build import build
+from nas.data.task import Task
 from nas.data_settings import ClipSettings
 from nas.optimiser import optimiser
 from nas.train import fit
@@ -28,6 +29,7 @@ from nas.train_settings import TrainSettings
 
 BATCH, STEPS = 32, 80
 CLIP = ClipSettings(frames=8, size=40)
+TASK = Task(tuple("abcdefghij"))
 SETTINGS = TrainSettings(epochs=1, batch=BATCH, warmup=0.0)
 
 
@@ -57,6 +59,8 @@ class Bare:
 
 class Alternating:
     """A split in memory that times the loop's steps, and a bare step after each."""
+
+    task = TASK
 
     def __init__(self, steps: int, device: torch.device):
         shape = (BATCH, 3, CLIP.frames, CLIP.size, CLIP.size)
@@ -89,6 +93,7 @@ class Pack:
 
     train: Alternating
     val: Alternating
+    task: Task = TASK
 
 
 def now(device: torch.device) -> float:
