@@ -23,6 +23,7 @@ from nas.formulations import FORMULATIONS, KERNEL, LAST, ONES, PASSES, Choice, S
 RUNS = 5  # of each formulation when they are timed, after one to warm up
 SMALL, MANY = 32_000_000, 8192  # MACs and positions up to which a matrix product costs less than a convolution's call
 TINY = 100_000  # MACs below which nothing but the call counts
+FEW = 16  # clips, see _few
 PLAIN = Choice()
 Seconds = Callable[[Callable[[], object], torch.device], float]
 
@@ -60,7 +61,7 @@ def rule(shape: Shape, dtype: torch.dtype = torch.float32) -> Choice:
     """
     if dtype not in (torch.float32, torch.bfloat16, torch.float16):
         return PLAIN
-    choice = _depthwise(shape) if shape.depthwise else _grouped(shape) if shape.groups > 1 else _dense(shape)
+    choice = _depthwise(shape) if shape.depthwise else _grouped(shape) if shape.groups > 1 else _few(shape)
     if dtype != torch.float32 and any(n < k for n, k in zip(shape.x[2:], shape.kernel, strict=True)):
         return choice._replace(kernel="single")
     return choice
@@ -80,25 +81,21 @@ def _depthwise(shape: Shape) -> Choice:
 
 def _grouped(shape: Shape) -> Choice:
     """Groups of one or two channels leave most of a vector register empty."""
-    if shape.macs < TINY:
+    if shape.macs >= TINY and shape.group_width <= 2 and shape.kernel != ONES and FORMULATIONS["merged"].fits(shape):
+        return Choice("merged", "merged", "plain")
+    return _few(shape)
+
+
+def _few(shape: Shape) -> Choice:
+    """On one thread, torch sends 3D convolutions of 1 x 1 pixels to a slower library for fewer than 16 clips."""
+    if shape.x[0] >= FEW or shape.macs < TINY:
         return PLAIN
     if _is_line(shape):
         return Choice("lines", "lines", "lines")
-    if shape.group_width <= 2 and shape.kernel != ONES and FORMULATIONS["merged"].fits(shape):
-        return Choice("merged", "merged", "plain")
-    return PLAIN
-
-
-def _dense(shape: Shape) -> Choice:
-    """Torch sends 3D convolutions of 1 x 1 pixels to a slower library for fewer than 16 clips on one thread."""
-    if _is_line(shape):
-        return Choice("lines", "lines", "lines") if shape.macs >= TINY else PLAIN
-    if not FORMULATIONS["product"].fits(shape):
+    if shape.kernel != ONES or shape.stride != ONES or shape.padding != (0, 0, 0):
         return PLAIN
-    if shape.macs < SMALL and prod(shape.y) // shape.c_out <= MANY:
-        return Choice("product", "product", "product")
-    few = shape.stride == ONES and shape.x[0] < 16
-    return Choice("frames", "frames", "frames") if few else PLAIN
+    small = shape.groups == 1 and shape.macs < SMALL and prod(shape.y) // shape.c_out <= MANY
+    return Choice("product", "product", "product") if small else Choice("frames", "frames", "frames")
 
 
 def _is_line(shape: Shape) -> bool:
