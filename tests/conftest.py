@@ -2,6 +2,7 @@
 that run tests side by side; what a test registers or imports is forgotten after it."""
 
 import os
+import signal
 
 import pytest
 
@@ -14,8 +15,13 @@ from tests.commands import folder, nas, videos  # noqa: F401  (fixtures)
 
 
 def pytest_configure():
-    """Before torch is imported. Two processes of two threads on two cores take up to ten times as long."""
+    """Before torch is imported. Two processes of two threads on two cores take up to ten times as long.
+
+    Programs that a test starts hear Ctrl-C, also where a shell started the tests in the background and deaf to it.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
