@@ -77,7 +77,10 @@ def _packs(networks: Sequence[Trained], data: str | None, progress: Preparation)
         settings = one.data.model_copy(update={"path": data}) if data else one.data
         keys.append(settings.model_dump_json())
         if keys[-1] not in made:
-            made[keys[-1]] = packed(settings, progress)
+            fits = lambda videos, task, one=one: evaluation.check_classes(one, task, videos.name)  # noqa: E731
+            made[keys[-1]] = packed(settings, progress, fits=fits)
+            if line := made[keys[-1]][1].losses:
+                progress.note(line)
     return [made[key] for key in keys]
 
 

@@ -44,7 +44,6 @@ def _tell(made, console: Console) -> None:
     held = sum(path.stat().st_size for path in made.folder.iterdir())
     videos = f"{count(len(made.train), 'video')} to train on, {len(made.val):,} to validate with"
     say(console, f"{videos}, {count(len(made.classes), 'class')}, {amount(held)}")
-    if made.skipped:
-        told = f"{count(made.skipped, 'video')} missing or unreadable: see {made.folder / 'skipped.csv'}"
+    if told := made.losses:
         say(console, f"{told}; delete the pack to try them again")
     say(console, f"pack: {made.folder}")

@@ -17,7 +17,7 @@ from nas.blocks.registry import plain
 from nas.data_settings import ClipSettings, DataSettings, Fraction, PackSettings, ViewSettings
 from nas.errors import NasError
 from nas.genotype import located
-from nas.schema import Settings, validate
+from nas.schema import SchemaError, Settings, validate
 from nas.train_settings import TrainSettings
 from nas.units import Budget, objectives
 
@@ -149,9 +149,9 @@ class Recipe(Settings):
     def _rungs(self) -> Recipe:
         rungs, epochs = self.stopping.rungs, self.proxy.train.epochs
         if any(one >= other for one, other in pairwise((*rungs, epochs))):
-            told = " ".join(map(str, rungs))
-            fix = f"write rising numbers below the {epochs} epochs of a proxy"
-            raise NasError(f"stopping.rungs = {told} do not rise towards the end of training", fix=fix)
+            told = f"{' '.join(map(str, rungs))} do not rise to less than the {epochs} epochs of a proxy"
+            fix = "write rising numbers below that, or none: rungs: []"
+            raise SchemaError(told, path=("stopping", "rungs"), fix=fix)
         return self
 
     @property

@@ -138,12 +138,9 @@ def _write_genotype(path: Path, genotype: genotypes.Genotype) -> None:
 
 def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: Weights | None) -> list[dict]:
     """The epochs an earlier call left in the folder; raises NasError when they are of another run."""
-    written, saved = folder / "genotype.yaml", folder / CHECKPOINT
-    if written.exists():
-        there = genotypes.load(written)
-        recorded.check(there, str(written))
-        checkpoint.check_same_run(written, _without_facts(there), _without_facts(genotype))
-    elif others := [name for name in WRITTEN if (folder / name).exists()]:
+    saved = folder / CHECKPOINT
+    others = [name for name in WRITTEN if (folder / name).exists()]
+    if not check_genotype(folder, genotype) and others:
         problem = f"has no genotype.yaml of a training, and would lose {', '.join(others)}"
         raise NasError(problem, where=str(folder), fix="choose a new folder")
     if not saved.exists():
@@ -152,6 +149,17 @@ def _earlier(folder: Path, genotype: genotypes.Genotype, run: dict, weights: Wei
     checkpoint.check_same_run(saved, train.renewed(progress.run), run)
     _check_same_weights(folder / INITIAL, weights)
     return progress.curve
+
+
+def check_genotype(folder: Path, genotype: genotypes.Genotype) -> bool:
+    """Whether a run with this genotype is in the folder; raises NasError where another one is."""
+    written = folder / "genotype.yaml"
+    if not written.exists():
+        return False
+    there = genotypes.load(written)
+    recorded.check(there, str(written))
+    checkpoint.check_same_run(written, _without_facts(there), _without_facts(genotype))
+    return True
 
 
 def _without_facts(genotype: genotypes.Genotype) -> dict:
@@ -216,6 +224,7 @@ def _built(genotype: genotypes.Genotype, seed: int) -> nn.Module:
 def _data(pack: Pack, data: DataSettings) -> dict:
     """The videos as JSON values: where they are, what is kept of them, what their classes are."""
     task, sizes = pack.task, {"classes": len(pack.classes), "train": len(pack.train), "val": len(pack.val)}
+    sizes["skipped"] = pack.skipped
     told = {"settings": data.model_dump(mode="json"), "names": list(task.classes)}
     return {"fingerprint": pack.fingerprint, **sizes, "multilabel": task.multilabel, "metric": task.metric, **told}
 

@@ -5,9 +5,8 @@ What is trained is a `Job`; how is the recipe's `retrain:` section, a preset's s
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from nas.genotype import Genotype
 from nas.network import key
 from nas.preparation import Preparation, preparation
 from nas.recipe import Recipe, RetrainSettings
+from nas.retraining_card import draw, ended, noteworthy, short
 from nas.run import INTERRUPTED
 from nas.schema import SchemaError, validate
 from nas.seeds import seed_for
@@ -32,6 +32,8 @@ from nas.trial import Trial
 
 if TYPE_CHECKING:
     from nas.data.pack import Pack
+    from nas.data.task import Task
+    from nas.data.videos import VideoSet
     from nas.group import Group
     from nas.weights import Weights
 
@@ -109,6 +111,7 @@ def of_trial(study: Study, trial: Trial, settings: RetrainSettings, data: DataSe
             "trial": trial.number,
             "proxy_accuracy": trial.accuracy,
             "proxy": str(study.recipe.proxy),
+            "proxy_data": session.dataset(study.recipe.data),
             "proxy_pack": data.pack.model_dump(mode="json"),
         },
     )
@@ -119,8 +122,14 @@ def packed(job: Job, progress: Preparation) -> tuple[Pack, Job]:
     from nas.data.pack import fingerprint
     from nas.data.packing import untrained
     from nas.packed import packed as made
+    from nas.retrain import check_genotype
 
-    videos, pack = made(job.data, progress, flips=[job.settings.clip.flip])
+    def fits(videos: VideoSet, task: Task) -> None:
+        check_genotype(job.folder, _here(job, len(task.classes)))
+
+    videos, pack = made(job.data, progress, flips=[job.settings.clip.flip], fits=fits)
+    if pack.losses:
+        progress.note(pack.losses)
     if untaught := untrained(pack.task, pack.train.labels, pack.val.labels):
         progress.note(untaught)
     if "proxy_pack" not in job.facts:
@@ -139,14 +148,15 @@ def train(
     from nas.retrain import retrain as full_training
 
     settings, metric, group = job.settings, METRICS[pack.task.metric], group or ALONE
-    here = {"input": settings.clip.clip, "classes": len(pack.classes), "exact": (), "published": ()}
-    genotype = job.genotype.model_copy(update=here)
+    genotype = _here(job, len(pack.classes))
     videos = f"{count(len(pack.train), 'clip')} of {session.dataset(job.data)}, {genotype.input}"
     clips = f"{count(settings.train.epochs, 'epoch')} of {videos}"
-    say(console, f"{job.name}: {summary(genotype)}; {clips}{_told(settings, group)}")
-    if "network" in job.facts and job.genotype.classes != genotype.classes:
+    say(console, f"{job.name}: {summary(genotype)}; {clips}{noteworthy(settings, group)}")
+    if job.genotype.classes != genotype.classes:
         now = count(genotype.classes, "class")
         say(console, f"its classifier has the {now} of the data, in place of the {job.genotype.classes} on file")
+    for line in short(settings, pack):
+        say(console, line)
     reporter = RetrainReporter(console, settings.train.epochs, metric)
     with reporter.shown():
         result = full_training(
@@ -155,32 +165,15 @@ def train(
             on_test=reporter.tested, facts=job.facts, group=group,
         )  # fmt: skip
     if group.is_first:
-        _report(job, result, metric, console)
+        dataset = session.dataset(job.data)
+        draw(result, job.folder, dataset, str(settings.clip.clip), metric)
+        say(console, f"{ended(job.facts, result, metric, dataset)}; wrote {job.folder}")
 
 
-def _told(settings: RetrainSettings, group: Group) -> str:
-    """What is not as one would think: a preset, a scaled learning rate, gradients added up, several processes."""
-    train = settings.train
-    told = [f"preset {settings.preset}"] if settings.preset else []
-    told += [f"peak lr {train.peak:.3g} for batches of {train.batch}"] if train.lr_batch else []
-    parts = math.ceil(train.batch // group.size / train.at_once(group.size))
-    told += [f"gradients of {parts} parts added up"] if parts > 1 else []
-    told += [f"{group.size} processes"] if group.size > 1 else []
-    return "".join(f"; {one}" for one in told)
-
-
-def _report(job: Job, result, metric: str, console: Console) -> None:
-    _draw_curve(result.curve, job.folder, session.dataset(job.data), str(job.settings.clip.clip), metric)
-    _draw_confusion(job.folder, session.dataset(job.data))
-    told = f"{metric} {result.accuracy:.3f} after full training (one view, as validated)"
-    if result.precise:
-        told += (
-            f", {result.curve[-1]['val_accuracy']:.3f} before norms were measured on {result.precise['clips']} clips"
-        )
-    if "proxy" in job.facts:
-        accuracy = job.facts["proxy_accuracy"]
-        told += f", {'none' if accuracy is None else f'{accuracy:.3f}'} by the proxy"
-    say(console, f"{told}; wrote {job.folder}")
+def _here(job: Job, classes: int) -> Genotype:
+    """The network as it is trained: at the clip of its settings, for the classes of its data."""
+    here = {"input": job.settings.clip.clip, "classes": classes, "exact": (), "published": ()}
+    return job.genotype.model_copy(update=here)
 
 
 # ---- what is asked for
@@ -222,7 +215,6 @@ def _of_network(target: str, how: How, out: Path | None) -> Job:
     if not isinstance(found, targets.Network):
         raise NasError("is a space", where=target, fix="name a network, or search the space and name the study")
     genotype = found.genotype
-    recorded.check(genotype, target)
     base = recipe.load(content.find(how.recipe, "studies")) if how.recipe else _by_preset(genotype, how, target)
     settings = _settings(base.retrain, how, genotype)
     data = _data(base.data, how)
@@ -303,29 +295,3 @@ def _initial(weights: str, deflated: str) -> Weights:
     path = Path(weights)
     file = path / "weights.safetensors" if path.is_dir() else path
     return replace(read(file), deflated=deflated)
-
-
-# ---- figures
-
-
-def _draw_curve(curve: Sequence[dict], folder: Path, dataset: str, clip: str, metric: str) -> None:
-    import pandas as pd
-
-    from nas.plots.learning_curves import learning_curves
-
-    rows = pd.DataFrame(curve)
-    rows.attrs = {"dataset": dataset, "clip": clip, "metric": metric}
-    learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
-
-
-def _draw_confusion(folder: Path, dataset: str) -> None:
-    """Which classes the test took for which, where each video has one."""
-    import pandas as pd
-
-    from nas.plots.confusion_matrix import confusion_matrix
-
-    if not (folder / "confusion.csv").exists():
-        return
-    counts = pd.read_csv(folder / "confusion.csv", index_col=0)
-    counts.attrs = {"dataset": dataset}
-    confusion_matrix(counts).write_html(folder / "confusion.html", include_plotlyjs=True)

@@ -43,7 +43,7 @@ class Source:
 def training(wanted: Recipe, means: Means, progress: Preparation) -> Source:
     """Trainings on the recipe's videos, which are generated, listed and decoded where that was not done yet."""
     pack = session.prepare(wanted, progress)
-    skipped = f", {count(pack.skipped, 'video')} skipped (see {pack.folder / 'skipped.csv'})" if pack.skipped else ""
+    skipped = f", {pack.losses}" if pack.skipped else ""
     told = f"{len(pack.train)} + {len(pack.val)} clips of {count(len(pack.classes), 'class')}{skipped}"
     return Source(
         "train", pack.fingerprint, pack.task.metric, pack.skipped, told, lambda _: trainers(wanted, pack, means)

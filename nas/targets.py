@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas import content, genotype, space, strict_yaml
+from nas import content, genotype, recorded, space, strict_yaml
 from nas.cost import cost
 from nas.errors import NasError
 from nas.genotype import Clip, Genotype
@@ -38,6 +38,7 @@ def resolve(target: str, trial: int | None = None) -> Network | Space:
         return space.load(file)
     found = genotype.load(file)
     genotype.located(lambda: cost(found), item, str(file))
+    recorded.check(found, str(file))
     return Network(found, found.name or file.stem)
 
 

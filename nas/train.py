@@ -319,7 +319,7 @@ def check(pack: Pack, settings: TrainSettings, group: Group = ALONE) -> None:
         if not len(split):
             raise NasError(f"there are no {name} clips", fix="give data with videos in both splits")
     if settings.warmup > settings.epochs:
-        problem = f"warmup = {settings.warmup} epochs is longer than the {settings.epochs} epochs of training"
+        problem = f"train.warmup = {settings.warmup} epochs is longer than the {settings.epochs} epochs of training"
         raise NasError(problem, fix="shorten warmup or train for more epochs")
     if group.size > 1 and (settings.batch % group.size or len(pack.train) < settings.batch):
         problem = f"{group.size} processes cannot share batches of {min(settings.batch, len(pack.train))} equally"

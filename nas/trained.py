@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas import content
+from nas import content, recorded
 from nas import genotype as genotypes
 from nas.data_settings import ClipSettings, DataSettings, ViewSettings
 from nas.errors import NasError
@@ -65,7 +65,7 @@ def load(target: str | Path) -> Trained:
     ('appear', 'approach', ...)
 
     A folder stands for the weights of the last epoch, weights.safetensors. Raises NasError where the run is not
-    finished, or its files are missing or damaged.
+    finished, its files are missing or damaged, or its genotype costs something else than what is on record in it.
     """
     path = Path(target)
     folder, weights = (path.parent, path) if path.suffix == ".safetensors" else (path, path / WEIGHTS)
@@ -74,6 +74,7 @@ def load(target: str | Path) -> Trained:
         there = ", ".join(sorted({file.name for file in folder.glob("*.safetensors")} - {CHECKPOINT})) or "nothing"
         raise NasError("is not there", where=str(weights), fix=f"name a file of weights that is: {there}")
     found, told = genotypes.load(folder / GENOTYPE), about["data"]
+    recorded.check(found, str(folder / GENOTYPE))
     written = {"data": told["settings"], "clip": about["clip"], "test": about["test"]["settings"]}
     try:
         read = {key: validate(model, written[key]) for key, model in SETTINGS.items()}
@@ -139,11 +140,12 @@ def _unfinished(folder: Path) -> NasError:
     """Why there is no metrics.json in `folder`."""
     begun = (folder / CHECKPOINT).exists() or (folder / GENOTYPE).exists()
     if not folder.is_dir():
-        return NasError("no such folder", where=str(folder), fix="name a folder that nas retrain wrote")
+        problem = "is a file" if folder.exists() else "no such folder"
+        return NasError(problem, where=str(folder), fix="name a folder that nas retrain wrote")
     if begun:
         return NasError("its training is not finished", where=str(folder), fix="repeat the nas retrain that began it")
     if runs := _runs(folder):
-        fix = f"name one of its networks, such as {folder / RUNS / str(runs[0])}"
+        fix = f"name one of its networks, such as {folder / RUNS / str(runs[0])}, or add --trial {runs[0]}"
         return NasError("is a study", where=str(folder), fix=fix)
     return NasError("is no folder of a trained network", where=str(folder), fix="name a folder that nas retrain wrote")
 

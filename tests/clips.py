@@ -90,6 +90,7 @@ class FakePack:
     val: FakeSplit = FakeSplit(30)
     task: Task = Task(tuple("abcdef"))
     fingerprint: str = "random clips"
+    skipped: int = 0
 
     @property
     def classes(self) -> tuple[str, ...]:

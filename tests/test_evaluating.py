@@ -361,7 +361,8 @@ def test_networks_that_tell_other_classes_apart_are_no_ensemble(runs, here, nas)
         assert f"{name}: cannot be in one ensemble with {runs['one']}: {words}; evaluate it by itself" in err
 
 
-def test_data_of_other_classes(runs, here, nas, tmp_path):
+def test_data_of_other_classes(runs, here, nas, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAS_CACHE", str(tmp_path / "cache"))
     for name in ("renamed", "fewer"):
         listed(tmp_path / name, runs["videos"])
     for path in (tmp_path / "renamed").iterdir():
@@ -375,6 +376,7 @@ def test_data_of_other_classes(runs, here, nas, tmp_path):
     for name, told in words.items():
         status, _, err = nas("evaluate", runs["some"], "--data", tmp_path / name)
         assert status == 1 and err.count("\n") == 1 and f"{told}; name the data it was trained on" in err
+    assert "decoding" not in err and not list((tmp_path / "cache").glob("**/*.jsonl")), "told before videos are decoded"
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,8 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(place, retrain, n
             retrain("costs.yaml", "--preset", "csn"),
             "costs.yaml: exact: params = 12,345 at 8x64x64, but what is built has ",
         ),
+        (nas("show", "costs.yaml"), "costs.yaml: exact: params = 12,345 at 8x64x64, but what is built has "),
+        (nas("latency", "costs.yaml"), "costs.yaml: exact: params = 12,345 at 8x64x64, but what is built has "),
         (retrain("net.yaml"), "net.yaml: does not say how it is trained; give --preset csn, ct-net, "),
         (retrain("net.yaml", "--preset", "cns"), "cns: no such file or studies/presets name"),
         (retrain("net.yaml", "--recipe", "smal"), "did you mean 'small'?"),
@@ -254,6 +256,14 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(place, retrain, n
     assert nas("retrain", "small", "--trial", 0, "--pick", "best")[0] == 2
 
 
+def test_videos_that_cannot_be_read_are_told(place, videos, nas):
+    folder = shutil.copytree(videos, place / "bad")
+    next(path for path in sorted(folder.rglob("*.mp4")) if "train" in str(path)).write_text("no video")
+    status, out, _ = nas("retrain", "net.yaml", "--preset", "csn", "--data", folder, *SMALL, "--epochs", 1)
+    assert status == 0 and "1 video missing or unreadable: see " in " ".join(out.split())
+    assert metrics(place / "retrained" / "mine")["data"]["skipped"] == 1
+
+
 def test_a_folder_of_something_else_is_left_as_it_is(place, retrain):
     more = ("--preset", "sevnet", "--epochs", "1", "--batch", "8")
     (place / "wide.yaml").write_text(NETWORK.replace("depth: 1, width: 8", "depth: 1, width: 16"))
@@ -263,6 +273,11 @@ def test_a_folder_of_something_else_is_left_as_it_is(place, retrain):
     one_line(
         retrain("wide.yaml", *more), "genotype.yaml: is of another run: stages.0.width was 8, is 16; give the former"
     )
+    cache = place / "empty cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAS_CACHE", str(cache))
+        one_line(retrain("wide.yaml", *more, "--out", run), "genotype.yaml: is of another run: stages.0.width was 8")
+    assert not list(cache.glob("**/*.jsonl")), "told before videos are decoded"
     one_line(retrain("net.yaml", *more, "--set", "train.ema=0.9"), "checkpoint.safetensors: is of another run: "
              "train.ema was 0.0, is 0.9;")  # fmt: skip
     one_line(

@@ -21,6 +21,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from nas import locks
+from nas.console import count
 from nas.data import packing
 from nas.data.clips import Split
 from nas.data.shards import Store, Table
@@ -54,6 +55,12 @@ class Pack:
     def classes(self) -> tuple[str, ...]:
         """In the order of the network's outputs."""
         return self.task.classes
+
+    @property
+    def losses(self) -> str:
+        """How many videos are missing, and where that is told, in words; '' where none is."""
+        told = f"{count(self.skipped, 'video')} missing or unreadable"
+        return f"{told}: see {self.folder / 'skipped.csv'}" if self.skipped else ""
 
     @property
     def fingerprint(self) -> str:

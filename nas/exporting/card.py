@@ -56,7 +56,7 @@ def quantised(form: Format) -> list[str]:
     lines = [
         f"int8: {METRICS[found['metric']]} {found['int8']:.3f} in place of {change} on "
         f"{count(found['videos'], 'validation video')}, {found['views']}; {found['same_class']:.1%} keep their class",
-        f"int8: {facts['size_ratio']:.2f} of the size of float32 in ONNX, {times} times as long a clip on this CPU",
+        f"int8: {facts['size_ratio']:.2f} times the size of float32 in ONNX, {times} times its seconds a clip (CPU)",
     ]
     if facts["activations"] != "int8":
         kept = facts["same_class_in_calibration"]["int8"]
