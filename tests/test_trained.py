@@ -78,14 +78,16 @@ def test_a_study_s_trial(run, tmp_path, monkeypatch):
     fix = "run nas retrain studies/tiny --trial 3; trained are 4"
     with pytest.raises(NasError, match=f"^studies/tiny: trial 3 is not trained at full size; {fix}$"):
         trained.of_study("tiny", 3)
-    with pytest.raises(NasError, match="^studies/tiny: is a study; name one of its networks, .*/retrained/4, or add --trial 4$"):
+    fix = "name one of its networks, .*/retrained/4, or add --trial 4"
+    with pytest.raises(NasError, match=f"^studies/tiny: is a study; {fix}$"):
         trained.load("studies/tiny")
 
 
 def test_a_genotype_that_costs_something_else_than_it_says_is_refused(run):
     path = run / "genotype.yaml"
     path.write_text(re.sub(r"macs: \d+", "macs: 99", path.read_text()))
-    with pytest.raises(NasError, match=r"genotype\.yaml: exact: macs = 99 at 4x20x20, but what is built has [\d,]+; put"):
+    told = r"genotype\.yaml: exact: macs = 99 at 4x20x20, but what is built has [\d,]+; put"
+    with pytest.raises(NasError, match=told):
         trained.load(run)
 
 
