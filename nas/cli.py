@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from nas.commands import data, evaluate, export, latency, retrain, search, visualise
+from nas.commands import dashboard, data, evaluate, export, latency, retrain, search, visualise
 from nas.errors import NasError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ COMMANDS = (
     search.check,
     search.search,
     search.pareto,
+    dashboard.dashboard,
     search.audit,
     search.tabulate,
     search.compare,

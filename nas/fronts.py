@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,8 @@ def facts(study: Study, trials: list[Trial]) -> dict[str, Any]:
         },
         "skipped_videos": study.attributes.get("skipped_videos", 0),
         "engine": ENGINES.get(study.attributes.get("engine"), ""),
+        "epochs": recipe.proxy.train.epochs,
+        "rungs": list(recipe.stopping.rungs) if recipe.stopping else [],
         "stopped": stops(trials, recipe.proxy.train.epochs),
         "latency": study.attributes.get("latency", ""),
     }
@@ -201,6 +204,12 @@ def _closest(printed: list, clip: Clip):
     return min(printed, key=lambda fact: abs((fact.frames or 0) - clip.frames))
 
 
+def _started(trial: Trial) -> datetime | None:
+    """When its last training began: a trial that was killed with the search was written long before."""
+    seconds = trial.outcome.get("seconds")
+    return trial.written if trial.ended is None or seconds is None else trial.ended - timedelta(seconds=seconds)
+
+
 def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
     outcome = trial.outcome
     return {
@@ -215,6 +224,8 @@ def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
         "seconds": outcome.get("seconds"),
         "epochs": len(trial.curve),
         "last_accuracy": trial.curve[-1] if trial.curve else None,
+        "started": _started(trial),
+        "ended": trial.ended,
         "seed": outcome.get("seed"),
         "wait_share": outcome.get("wait_share"),
         "peak_memory": outcome.get("peak_memory"),

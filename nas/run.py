@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from nas import content, files, fronts, session, sources, strict_yaml
 from nas import study as studies
@@ -23,6 +24,7 @@ from nas.search.start import Start, starts
 from nas.sources import Means, Source
 from nas.space import Space
 from nas.study import Study
+from nas.terminal_front import drawing
 from nas.trial import Trial
 from nas.units import CONVENTION
 
@@ -106,7 +108,8 @@ def _search(study: Study, space, source: Source, trials: int, means: Means, cons
 
 def pareto(target: str, *, console: Console) -> None:
     """Print the front and write pareto.csv, pareto.yaml and pareto.html into the study's folder."""
-    from nas.page import write_page
+    from nas.dashboard import board, static
+    from nas.dashboard.payload import payload
 
     study = studies.open_study(content.study_folder(target))
     trials = study.trials()
@@ -114,6 +117,8 @@ def pareto(target: str, *, console: Console) -> None:
     table = fronts.frame(study)
     if best:
         console.print(front_table(best, title=f"{study.name}: {len(best)} on the front of {len(trials)} trials"))
+        if drawn := drawing(trials, {trial.number for trial in best}, width=console.width):
+            console.print(Text(f"\n{table.attrs['metric']} over GFLOPs: o on the front, . dominated\n{drawn}\n"))
         facts = table.attrs
         say(
             console,
@@ -133,16 +138,7 @@ def pareto(target: str, *, console: Console) -> None:
     rows = table.drop(columns="genotype", errors="ignore").rename(columns={"latency": "latency_ms"})
     files.write(study.folder / "pareto.csv", rows.to_csv(index=False).encode())
     files.write(study.folder / "pareto.yaml", _front_yaml(best).encode())
-    one = fronts.genotype_of(trials[0]) if trials else None
-    latency = costing.known(study.folder, one) if one else None
-    write_page(
-        study.folder / "pareto.html",
-        table,
-        fronts.references(one.input, table.attrs["dataset"], latency=latency) if one else None,
-        retrained=fronts.retrained(study),
-        target=str(study.folder),
-        knee=fronts.pick(trials, study.recipe.objectives, "knee").number if best else None,
-    )
+    static.write(study.folder / "pareto.html", payload([study], board.load("pareto")))
     say(console, f"wrote {study.folder}/pareto.csv, pareto.yaml and pareto.html")
 
 

@@ -11,6 +11,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -251,23 +252,30 @@ def _read(storage: optuna.storages.RDBStorage, first: int) -> list[Trial]:
     (10,000 trials: tests/benchmarks/bench_study.py).
     """
     query = sqlalchemy.text(
-        "SELECT trials.number, trials.state, trial_user_attributes.key, trial_user_attributes.value_json "
+        "SELECT trials.number, trials.state, trials.datetime_start, trials.datetime_complete, "
+        "trial_user_attributes.key, trial_user_attributes.value_json "
         "FROM trials LEFT JOIN trial_user_attributes ON trials.trial_id = trial_user_attributes.trial_id "
         "WHERE trials.number >= :first ORDER BY trials.number"
     )
     with storage.engine.connect() as connection:
         rows = connection.execute(query, {"first": first}).all()
     told: dict[int, dict[str, Any]] = {}
-    states = {}
-    for number, state, key, value in rows:
-        states[number] = state
+    heads = {}
+    for number, state, written, ended, key, value in rows:
+        heads[number] = state, written, ended
         told.setdefault(number, {})[key] = json.loads(value) if key is not None else None
-    return [_trial(number, states[number], told[number]) for number in sorted(told)]
+    return [_trial(number, *heads[number], told[number]) for number in sorted(told)]
 
 
-def _trial(number: int, state: str, told: dict[str, Any]) -> Trial:
+def _trial(number: int, state: str, written: str | None, ended: str | None, told: dict[str, Any]) -> Trial:
     if "cost" not in told or state not in STATES:
         raise NasError(f"trial {number} of this study was not written by nas search", fix="use a study of its own")
     cost = {name: tuple(value) if isinstance(value, list) else value for name, value in told["cost"].items()}
     known = {name: told[name] for name in KNOWN if name in told}
-    return Trial(number=number, state=STATES[state], cost=Cost(**cost), **known)
+    moments = {"written": _moment(written), "ended": _moment(ended)}
+    return Trial(number=number, state=STATES[state], cost=Cost(**cost), **moments, **known)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time in UTC: Optuna writes the local one of the machine that searches."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

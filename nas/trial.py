@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from nas.cost import Cost
@@ -26,6 +27,8 @@ class Trial:
     sampler: str = ""
     summary: str = ""  # the network in a few words
     outcome: dict[str, Any] = field(default_factory=dict)  # accuracy, curve, seconds, device, ... or reason
+    written: datetime | None = field(default=None, compare=False)  # when it was put on record
+    ended: datetime | None = field(default=None, compare=False)
 
     @property
     def accuracy(self) -> float | None:

@@ -43,7 +43,8 @@ def test_search_pareto_retrain(folder, nas):
     assert (status, err) == (0, ""), err
     assert {path.name for path in where.glob("pareto.*")} == {"pareto.csv", "pareto.yaml", "pareto.html"}
     assert len((where / "pareto.csv").read_text().splitlines()) == 4
-    assert "ir-csn-50" in (where / "pareto.html").read_text()
+    assert "3 trials (3 complete)" in (where / "pareto.html").read_text()
+    assert "o on the front, . dominated" in out and "GFLOPs" in out
 
     status, out, err = nas("retrain", "studies/small", "--pick", "knee")
     assert (status, err) == (0, ""), err

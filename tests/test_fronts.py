@@ -2,25 +2,8 @@
 
 import math
 
-from nas import fronts, recipe, space, study
-from nas.engines.known import Known
-from nas.search import loop
-from nas.search.simulate import Silent
-from nas.search.surrogate import Surrogate
-from tests.spaces import TINY
-
-
-def searched(tmp_path, **settings):
-    """A study of 20 trials with made-up accuracies."""
-    path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
-    found = space.load(path)
-    told = {"space": str(path), "objectives": "accuracy,gflops", "sampler": {"kind": "uniform"}, **settings}
-    wanted = recipe.validate(recipe.Recipe, told)
-    opened = study.create(tmp_path / "s", wanted, wanted, found, {"data": "none"})
-    curve = Surrogate(found, 3, epochs=wanted.proxy.train.epochs).curve
-    loop.run(opened, found, Known(opened, curve), Silent(), trials=20)
-    return opened
+from nas import fronts
+from tests.searched import searched
 
 
 def test_stopped_trials_are_told_with_what_they_saved(tmp_path):

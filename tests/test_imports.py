@@ -50,4 +50,4 @@ def test_pareto_needs_neither_torch_nor_optuna_nor_plotly():
 
 def test_optuna_and_plotly_stay_where_they_are_used():
     assert "torch" not in imported("nas.study") and "plotly" not in imported("nas.study")
-    assert not imported("nas.page") & {"torch", "optuna"}
+    assert not imported("nas.dashboard.static") & {"torch", "optuna", "plotly", "pandas"}

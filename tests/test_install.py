@@ -48,7 +48,8 @@ def test_a_wheel_holds_content_and_no_results(wheel):
     shipped = {str(path.relative_to(wheel / "nas" / "content")) for path in (wheel / "nas" / "content").rglob("*.*")}
     assert {"space/csn.yaml", "models/ir-csn-50.yaml", "studies/motion/study.yaml"} <= shipped
     assert [name for name in shipped if not name.endswith(".yaml")] == ["studies/tiny/table.parquet"]
-    assert (wheel / "nas" / "page.html").exists()
+    assert (wheel / "nas" / "dashboard" / "client" / "page.html").exists()
+    assert {"dashboards/default.yaml", "dashboards/pareto.yaml"} <= shipped
 
 
 def test_an_editable_install_finds_the_repository(tmp_path):

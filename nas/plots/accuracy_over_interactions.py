@@ -12,14 +12,17 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from nas.plots import networks, style
 from nas.plots import references as published
-from nas.plots import style
 from nas.plots import trials as frame
-from nas.plots.accuracy_over_cost import axes, explained, points
+from nas.plots.accuracy_over_cost import axes, explained, points, thinned
+from nas.plots.block_types import block_types
+from nas.plots.registry import figure as registered
 
 COST = "ginteractions"
 
 
+@registered
 def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | None = None) -> go.Figure:
     """Draw accuracy over interactions; front points are outlined, dominated ones lighter.
 
@@ -30,7 +33,7 @@ def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | 
     'log'
     """
     trials, references = frame.tidy(trials), published.tidy(references)
-    shown = frame.measured(trials, COST)
+    shown = networks.measured(trials, COST)
     none = int((shown[COST] <= 0).sum())
     told = explained(trials, shown, "gflops") + (f" Without any interaction, not drawn: {none}." if none else "")
     shown = shown[shown[COST] > 0]
@@ -46,27 +49,7 @@ def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | 
     references = published.drawn(references[references[COST] > 0], COST)
     costs = pd.concat([shown[COST], references[COST]])
     axes(figure, trials, costs, "gflops", log=True)
-    published.draw(figure, references, shown, cost=COST, dataset=str(trials.attrs.get("dataset")))
+    published.draw(figure, references, thinned(shown, COST), cost=COST, dataset=str(trials.attrs.get("dataset")))
     if shown.empty:
-        style.note(figure, frame.emptiness(trials))
+        style.note(figure, networks.nothing(trials, COST))
     return figure
-
-
-def block_types(trials: pd.DataFrame) -> pd.Series:
-    """The block type of each trial, from the decisions whose name ends in 'block'.
-
-    'mixed' where a network's stages differ; 'trials' where no decision tells.
-
-    >>> frame = pd.DataFrame({"decision.a.block": ["ir", "ir", None], "decision.b.block": ["ir", "ip", None]})
-    >>> block_types(frame).tolist()
-    ['ir', 'mixed', 'trials']
-    """
-    columns = [column for column in trials if str(column).startswith(frame.DECISION) and column.endswith("block")]
-
-    def told(row: pd.Series) -> str:
-        kinds = {str(answer) for answer in row.dropna()}
-        return "mixed" if len(kinds) > 1 else kinds.pop() if kinds else "trials"
-
-    if not columns:
-        return pd.Series("trials", index=trials.index, dtype=object)
-    return trials[columns].apply(told, axis=1).astype(object)

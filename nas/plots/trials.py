@@ -113,6 +113,8 @@ def emptiness(trials: pd.DataFrame) -> str:
         return "no trial yet"
     if (trials["state"] == "failed").all():
         return "the only trial failed" if len(trials) == 1 else f"all {len(trials)} trials failed"
+    if (trials["state"] == "complete").any():
+        return f"no accuracy is known of {counts(trials)}"
     return f"no complete trial yet: {counts(trials)}"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from nas import study as studies
-from nas.latency import timing, wholes
+from nas.latency import card, timing, wholes
 from nas.latency.results import Results
 from nas.versions import versions
 from tests.spaces import TINY
@@ -60,7 +60,8 @@ def test_networks_are_measured_printed_and_kept(here, nas, monkeypatch):
         assert one["activation_bytes"] > 0 and one["weight_bytes"] > 0 and not one["error"]
     for word in ("little", "lean", "GFLOPs", "ratio", "clips of 4x16x16", "multiply-accumulates", "1 thread"):
         assert word in out
-    assert "the sum of blocks is" in out
+    quiet = [one for one in kept if not card.doubtful(one)]  # on a busy machine there may be none
+    assert ("the sum of blocks is" in out) == (len(quiet) > 1)
 
 
 def test_what_was_measured_is_taken_over_unless_asked_anew(here, nas):
@@ -181,7 +182,7 @@ def test_a_study_with_latency_from_search_to_page(folder, nas):
     table = pd.read_csv(folder / "studies" / "small" / "pareto.csv")
     assert table["latency_ms"].tolist() == [one.cost.latency for one in trials[0]]
     page = (folder / "studies" / "small" / "pareto.html").read_text()
-    assert "Accuracy over ms of latency" in page and '<th class="n">ms</th>' in page
+    assert "Accuracy over ms of latency" in page
     assert "latency_ms:" in (folder / "studies" / "small" / "pareto.yaml").read_text()
 
     status, out, err = nas("search", "small", *asked[:2], "--budget", "2000ms,3mflops", "--trials", "4")

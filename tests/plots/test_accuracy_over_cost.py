@@ -9,7 +9,7 @@ import pytest
 from nas.errors import NasError
 from nas.plots import references as published
 from nas.plots.accuracy_over_cost import accuracy_over_cost
-from tests.study_frame import references, trials
+from tests.study_frame import made_up, references, trials
 
 
 def named(figure, name):
@@ -153,3 +153,56 @@ def test_labels_of_published_networks_never_overlap():
     ]
     assert len(boxes) > 2
     assert not any(published._overlap(a, b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_stopped_and_running_trials_are_small_hollow_marks_at_their_last_accuracy():
+    table = made_up(12)["trials"]
+    figure = accuracy_over_cost(table)
+    stopped, running = named(figure, "stopped early, not compared"), named(figure, "running")
+    assert (list(stopped.customdata), list(running.customdata)) == ([3, 10], [11])
+    assert (
+        list(stopped.y) == table["last_accuracy"][[3, 10]].tolist()
+        and list(stopped.x) == table["gflops"][[3, 10]].tolist()
+    )
+    assert stopped.marker.symbol.endswith("-open") and running.marker.symbol.endswith("-open")
+    assert stopped.marker.symbol != running.marker.symbol
+    assert "stopped early, 2 epochs trained: not compared" in stopped.hovertext[0]
+    stairs = named(figure, "best at this cost or less")
+    assert max(stairs.y) == table["accuracy"].max(), "the front is of complete trials"
+
+
+def test_seeds_of_one_network_are_their_mean_with_the_spread_between_them():
+    figure = accuracy_over_cost(trials().assign(key=["a", "b", "a", "c", "d"], gflops=[2.0, 4.0, 2.0, 3.0, 1.0]))
+    assert drawn(figure) == [0, 1]
+    front = next(t for t in figure.data if t.customdata is not None and 0 in list(t.customdata))
+    assert front.y[0] == pytest.approx(0.35) and front.error_y.array[0] == pytest.approx(math.sqrt(0.005))
+    assert "mean of 2 trainings ± 7.1 %: trials 0, 2" in front.hovertext[0]
+    told = figure.layout.title.subtitle.text.replace("<br>", " ")
+    assert "Where a network had several seeds: the mean, and bars of the standard deviation between them." in told
+
+
+def test_dominated_networks_with_several_seeds_have_bars_too():
+    table = pd.concat([trials(), trials()[2:3].assign(number=9, accuracy=0.2)]).assign(
+        ginteractions=0.02, key=["a", "b", "c", "", "", "c"]
+    )
+    dominated = next(
+        t for t in accuracy_over_cost(table).data if t.customdata is not None and list(t.customdata) == [2]
+    )
+    assert dominated.error_y.visible and list(dominated.error_y.array) == [pytest.approx(math.sqrt(0.005))]
+
+
+def test_many_trials_are_drawn_without_a_text_each():
+    figure = accuracy_over_cost(made_up(3000)["trials"], references())
+    marks = [trace for trace in figure.data if trace.customdata is not None]
+    assert {trace.type for trace in marks} == {"scattergl"} and all(trace.hovertext is None for trace in marks)
+    assert len(figure.to_json(engine="json")) < 400_000
+
+
+def test_costs_of_a_dashboard_are_those_that_are_known():
+    from nas.plots import registry, style
+    from nas.schema import SchemaError, validate
+
+    options = registry.find("accuracy_over_cost").options
+    assert all(validate(options, {"cost": cost}) for cost in style.UNITS)
+    with pytest.raises(SchemaError):
+        validate(options, {"cost": "gflop"})

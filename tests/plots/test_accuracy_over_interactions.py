@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nas.plots.accuracy_over_interactions import accuracy_over_interactions, block_types
+from nas.plots.accuracy_over_interactions import accuracy_over_interactions
 from tests.study_frame import references, trials
 
 
@@ -42,11 +42,6 @@ def test_more_block_types_than_symbols():
     frame = pd.concat([trials()[:1]] * 12, ignore_index=True)
     frame["decision.block"] = [f"kind{i}" for i in range(12)]
     assert {f"kind{i}" for i in range(12)} <= {trace.name for trace in accuracy_over_interactions(frame).data}
-
-
-def test_block_types_of_a_space_without_block_decisions():
-    assert block_types(trials().drop(columns="decision.block")).tolist() == ["trials"] * 5
-    assert block_types(trials().assign(**{"decision.stages.1.block": "dw"})).tolist() == ["mixed"] * 5
 
 
 def test_empty_states():

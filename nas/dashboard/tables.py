@@ -1,0 +1,80 @@
+"""The tables that figures draw: of one study, and of several beside each other.
+
+`trials` has a row a trial (`nas.plots.trials`), `references` a row a published network (`nas.plots.references`),
+`curves` a row a trained epoch (trial, epoch, train_error, val_accuracy, state, on_front), `retrained` a row a full
+training (trial, proxy, retrained), `studies` the trials of all studies that are shown, with a column `study`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import pandas as pd
+
+from nas import fronts
+from nas.latency import costing
+from nas.study import Study
+
+Tables = dict[str, pd.DataFrame]
+# the clocks of a record and of its training are read one after the other
+SLACK = pd.Timedelta("50ms")
+CURVES = ("trial", "epoch", "train_error", "val_accuracy", "state", "on_front")
+
+
+def of_study(study: Study) -> Tables:
+    """All tables of one study; `studies` has itself alone."""
+    trials = fronts.frame(study)
+    trials["worker"] = lanes(trials) if len(trials) else None
+    first = fronts.genotype_of(study.trials()[0]) if len(trials) else None
+    references = pd.DataFrame()
+    if first:
+        latency = costing.known(study.folder, first)
+        references = fronts.references(first.input, trials.attrs["dataset"], latency=latency)
+    retrained = pd.DataFrame(fronts.retrained(study), columns=["trial", "proxy", "retrained"])
+    tables = {"trials": trials, "references": references, "curves": curves(study, trials), "retrained": retrained}
+    return tables | {"studies": together([trials])}
+
+
+def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The trials of several studies in one frame, with a column `study`; facts are those of the first."""
+    named = [frame.assign(study=frame.attrs["study"]).astype(object) for frame in frames if len(frame)]
+    table = pd.concat(named, ignore_index=True) if named else pd.DataFrame({"study": []})
+    table.attrs = dict(frames[0].attrs)
+    return table
+
+
+def curves(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
+    """A row an epoch of each trial that came to an end."""
+    on_front = dict(zip(trials["number"], trials["on_front"], strict=True)) if len(trials) else {}
+    rows = [
+        (trial.number, epoch, row.get("train_error"), row.get("val_accuracy"), trial.state, on_front[trial.number])
+        for trial in study.trials()
+        for epoch, row in enumerate(trial.outcome.get("curve", ()), 1)
+    ]
+    table = pd.DataFrame(rows, columns=list(CURVES))
+    table.attrs = dict(trials.attrs)
+    return table
+
+
+def lanes(trials: pd.DataFrame) -> list[str | None]:
+    """Which of the trainings side by side each one was: the lowest lane that is free when it starts.
+
+    Workers are not on record; a search with N of them has N lanes.
+
+    >>> times = pd.to_datetime(["2026-01-01 00:00", "2026-01-01 00:01", "2026-01-01 00:03"], utc=True)
+    >>> lanes(pd.DataFrame({"started": times, "ended": times + pd.Timedelta("2min")}))
+    ['lane 1', 'lane 2', 'lane 1']
+    """
+    free: list[int] = []
+    busy: list[tuple[pd.Timestamp, int]] = []
+    found: dict[int, str] = {}
+    for place, row in trials.sort_values("started", kind="stable").iterrows():
+        if pd.isna(row["started"]):
+            continue
+        while busy and busy[0][0] <= row["started"] + SLACK:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        lane = heapq.heappop(free) if free else len(busy) + 1
+        found[place] = f"lane {lane}"
+        heapq.heappush(busy, (pd.Timestamp.max.tz_localize("UTC") if pd.isna(row["ended"]) else row["ended"], lane))
+    return [found.get(place) for place in trials.index]
