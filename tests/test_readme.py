@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas import content, genotype, scores, space, user_blocks
+from nas import content, genotype, scores, space, strict_yaml, user_blocks
 from nas.blocks import BLOCKS, EXCITATIONS, OPERATORS
 from nas.build import build
 from nas.cli import app
 from nas.cost import cost
+from nas.dashboard import board
 from nas.data import motion
 from nas.data.formats import FORMATS
 from nas.search.registry import BUILT_IN
@@ -86,6 +87,13 @@ def test_the_readme_s_space_is_one():
     assert found.count > 1
     for record in found.covering():
         found.genotype(record)
+
+
+def test_the_readme_s_dashboard_is_one():
+    told = next(text for text in blocks("yaml") if "figures:" in text)
+    assert board.parse(strict_yaml.plain(strict_yaml.parse(told))).sections[0].heading == "Cost"
+    for name in content.names(board.FOLDER):
+        assert f"`{name}`" in README, name
 
 
 def test_the_readme_s_own_block_runs(tmp_path):
