@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
@@ -24,12 +25,10 @@ def serve(folders: Sequence[Path], board: Board, *, host: str, port: int, token:
     server = _server(folders, board, host, port, given := _token(host, token))
     where = f"http://{f'[{host}]' if ':' in host else host}:{server.port}/"
     say(console, f"serving {where}{f'?token={given}' if given else ''} (Ctrl-C ends it)")
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # werkzeug hears most of them itself, and returns
         server.serve_forever()
-    except KeyboardInterrupt:
-        say(console, "ended")
-    finally:
-        server.server_close()
+    server.server_close()
+    say(console, "ended")
 
 
 def _token(host: str, token: str | None) -> str | None:
