@@ -32,7 +32,6 @@ from nas.plots import registry, style
 from nas.plots import trials as frame
 from nas.study import Study
 
-TOP = 16  # pixels above the axes of a figure without a title
 DIGITS = 6  # significant ones of a number in the table
 ALWAYS = ("number", "state", "on_front", "accuracy", "last_accuracy")
 COSTS = ("gflops", "ginteractions", "mparams", "latency", "activations", "depth")
@@ -77,7 +76,7 @@ def _study(study: Study, tables: Tables) -> dict[str, Any]:
     return {
         "name": study.name,
         "target": shlex.quote(str(study.folder)),
-        "facts": [list(pair) for pair in (*facts(trials), ("the proxy", fidelity(tables["retrained"])))],
+        "facts": [list(pair) for pair in (*facts(trials), ("proxy and full training", fidelity(tables["retrained"])))],
         "counts": frame.counts(tidied),
         "empty": "" if measured else frame.emptiness(tidied),
         "objectives": list(study.recipe.objectives),
@@ -173,16 +172,12 @@ def _of(shown: Shown, several: Sequence[Tables], told: Sequence[dict]) -> Iterab
 
 
 def _figure(shown: Shown, tables: Tables, study: str | None, name: str) -> dict[str, Any]:
-    """A figure without its title, which the page sets as text that wraps on narrow screens."""
+    """A figure, with its title as text: the page sets it so that it wraps on narrow screens."""
     try:
         figure = registry.drawn(shown.figure, tables, shown.options)
     except NasError as error:
         raise error.at(f"the figure {shown.figure}") from None
     title, note = figure.layout.title.text or "", figure.layout.title.subtitle.text or ""
-    figure.layout.title = None
-    if figure.layout.height and figure.layout.margin.t:
-        figure.layout.height -= figure.layout.margin.t - TOP
-    figure.update_layout(margin={"t": TOP})
     drawn = json.loads(plotly.io.to_json(figure, engine="json"))
     told = {"title": unescape(title), "note": unescape(note.replace("<br>", " "))}
     return {"id": name, "study": study, **told, "wide": shown.wide, "json": drawn}

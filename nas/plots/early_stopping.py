@@ -86,7 +86,8 @@ def _rungs(figure: go.Figure, curves: pd.DataFrame, table: pd.DataFrame) -> None
     """A dashed line at each rung, with how many trials ended there of those that got there."""
     trained = table.groupby("trial").agg(epochs=("epoch", "max"), state=("state", "first"))
     low, high = figure.layout.yaxis.range
-    figure.update_yaxes(range=[low, high + ROOM * (high - low)])
+    ticks = [step / 10 for step in range(11) if low <= step / 10 <= high]
+    figure.update_yaxes(range=[low, high + ROOM * (high - low)], **({"tickvals": ticks} if len(ticks) > 2 else {}))
     for place, rung in enumerate(_numbers(curves.attrs.get("rungs"))):
         there = int((trained["epochs"] >= rung).sum())
         stopped = int(((trained["epochs"] == rung) & (trained["state"] == "stopped")).sum())

@@ -16,7 +16,7 @@ function make(tag, options = {}, ...children) {
 const byId = (id) => document.getElementById(id);
 
 // for DataTables alone, which takes cells as markup
-const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
 const escaped = (text) => String(text).replace(/[&<>"']/g, (letter) => ENTITIES[letter]);
 
 // Three significant digits, never an exponent between a thousandth and a billion (as nas.plots.style.number).

@@ -51,7 +51,8 @@ function pickDefaults(all) {
     first((one) => one.key === "accuracy") ?? first((one) => one.direction === "max") ?? plain.find((one) => one.key !== cost)?.key ?? "number";
   const x = cost ?? plain.find((one) => one.key !== y)?.key ?? "number";
   const text = all.find((one) => one.key.startsWith("decision.") && new Set(values(one.key)).size > 1)?.key;
-  for (const [axis, key] of Object.entries({ x, y, colour: text ?? "state" })) {
+  const third = objectives.find((key) => key !== x && key !== y && usable(key));
+  for (const [axis, key] of Object.entries({ x, y, colour: third ?? text ?? "state" })) {
     if (!usable(picked[axis])) picked[axis] = key;
   }
 }

@@ -222,8 +222,9 @@ function fit(card, data, layout) {
   if (card.plot.clientWidth >= NARROW) return;
   layout.font = { ...layout.font, size: 10 };
   margin.l = margin.r = 8;
+  for (const trace of data) if (trace.mode === "markers+text") trace.mode = "markers"; // names: hover texts have them
   for (const [key, axis] of Object.entries(layout)) {
-    if (!/^[xy]axis\d*$/.test(key) || !axis.tickvals) continue;
+    if (!/^xaxis\d*$/.test(key) || !axis.tickvals) continue;
     while (axis.tickvals.length > 6) {
       axis.tickvals = [...axis.tickvals].filter((_, place) => place % 2 === 0);
       if (axis.ticktext) axis.ticktext = [...axis.ticktext].filter((_, place) => place % 2 === 0);

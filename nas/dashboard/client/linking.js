@@ -2,12 +2,16 @@
 
 const FADED = 0.12;
 
+// Whether a trace of a figure of several studies shows another one than that in sight: `meta.study` names it.
+const foreign = (trace) => Boolean(trace.meta?.study) && trace.meta.study !== escaped(study()?.name ?? "");
+
 // Writes into the figure's traces which trials stand out.
 function light(card) {
   const test = lit();
   card.spec.data.forEach((trace, place) => {
     const numbers = card.numbers[place];
-    if (numbers) Object.assign(trace, lightOf(card, trace, place, numbers, test));
+    const own = numbers && foreign(trace) ? numbers.map(() => null) : numbers;
+    if (own) Object.assign(trace, lightOf(card, trace, place, own, test));
   });
   card.spec.layout.selectionrevision = card.lights = (card.lights ?? 0) + 1;
   card.spec.layout.selections = [];
@@ -113,6 +117,7 @@ function placeRing(card) {
     const [x, y] = [[null], [null]];
     for (const place of ringed.size ? places : []) {
       const { x: xs, y: ys } = card.spec.data[place];
+      if (foreign(card.spec.data[place])) continue;
       card.numbers[place].forEach((number, point) => {
         if (!ringed.has(number) || !xs || !ys) return;
         x.push(xs[point]);
@@ -150,7 +155,7 @@ function connect(card) {
   });
   card.plot.on("plotly_selected", (event) => {
     if (card.busy || !event?.points) return;
-    const numbers = event.points.map(numberAt).filter((number) => number !== null && rowOf(number) !== undefined);
+    const numbers = event.points.filter(({ data }) => !foreign(data)).map(numberAt).filter((number) => number !== null && rowOf(number) !== undefined);
     // a box where nothing is, or a click on the ground, ends the selection
     select(numbers, card.id);
   });
@@ -164,10 +169,10 @@ function connect(card) {
   }
 }
 
-// A figure of several studies tells the study's name behind the trial's number.
+// A click on a trial of another study shows that one.
 function switchTo(card, point) {
-  const name = Array.isArray(point.customdata) ? point.customdata[1] : null;
-  const index = state.payload.studies.findIndex((one) => one.name === (name ?? card.figure.study));
+  const name = point.data?.meta?.study ?? escaped(card.figure.study ?? "");
+  const index = state.payload.studies.findIndex((one) => escaped(one.name) === name);
   if (index >= 0 && index !== state.study) useStudy(index);
 }
 
