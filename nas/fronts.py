@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import content, genotype, pareto, peers
@@ -172,7 +173,7 @@ def references(
 def _described(clip: Clip, latency: Callable[[Genotype], float | None]) -> Iterator[dict[str, Any]]:
     """The networks of models/, a row for each data set."""
     for path in content.everything("models"):
-        model = genotype.load(path)
+        model = _model(path.resolve(), path.stat().st_mtime_ns)
         facts = [f for f in model.published if f.top1 and f.pretrained in PLAIN and not f.ablation]
         counted = cost(model.model_copy(update={"input": clip})) if facts else None
         for dataset in dict.fromkeys(fact.dataset for fact in facts):
@@ -188,6 +189,12 @@ def _described(clip: Clip, latency: Callable[[Genotype], float | None]) -> Itera
                 "source": f"{fact.source}, pre-trained on {fact.pretrained}" if fact.pretrained else fact.source,
                 "printed": False,
             }
+
+
+@lru_cache(maxsize=1 << 10)
+def _model(path: Path, changed: int) -> Genotype:
+    """A published network; a live page asks for all of them after each trial."""
+    return genotype.load(path)
 
 
 def _peers() -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The page while a search runs: a Dash server that looks at the studies' files and sends what has changed.
 
-The browser asks once a second; the answer is nothing unless a file of a study has another size or time than before, so
+The browser asks twice a second; the answer is nothing unless a file of a study has another size or time than before, so
 that an idle page costs next to nothing. Whoever may open it is decided in `nas.dashboard.access`.
 """
 
@@ -20,7 +20,7 @@ from nas.dashboard.board import Board
 from nas.dashboard.payload import payload
 from nas.errors import NasError
 
-EVERY = 1000  # milliseconds between two questions of the browser
+EVERY = 500  # milliseconds between two questions of the browser
 FILES = ("study.db", "study.db-wal", "study.db-journal", "retrained/*/metrics.json")
 Stamp = tuple[tuple[str, int, int], ...]
 
