@@ -191,6 +191,7 @@ def _confusion(folder: Path, found: Evaluation) -> list[Path]:
     """True classes in rows, predicted ones in columns, as a table and drawn."""
     import pandas as pd
 
+    from nas.plots import style
     from nas.plots.confusion_matrix import confusion_matrix
 
     classes = list(found.subjects[0].trained.classes)
@@ -198,7 +199,7 @@ def _confusion(folder: Path, found: Evaluation) -> list[Path]:
     counts.attrs = {"dataset": found.subjects[0].set, "network": evaluation_card.title(found)}
     counts.attrs |= {"views": found.final.views}
     files.write(folder / CONFUSION, counts.to_csv(index_label="true class").encode())
-    files.write(folder / DRAWN, confusion_matrix(counts).to_html(include_plotlyjs=True).encode())
+    files.write(folder / DRAWN, confusion_matrix(counts).to_html(include_plotlyjs=True, config=style.CONFIG).encode())
     return [folder / CONFUSION, folder / DRAWN]
 
 

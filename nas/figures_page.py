@@ -13,9 +13,9 @@ from plotly.offline import get_plotlyjs
 from rich.console import Console
 
 from nas import files
+from nas.plots import style
 
 HERE = Path(__file__).parent
-CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": "hover"}
 COLUMNS = 120  # characters in a line of text
 Part = tuple[go.Figure, Callable[[Console], None]]  # a figure, and what prints the text below it
 
@@ -42,7 +42,7 @@ def _part(figure: go.Figure, show: Callable[[Console], None]) -> str:
     wrapped = note.count("<br>") + bool(note)
     figure.update_layout(margin={"t": figure.layout.margin.t - 60 - 16 * wrapped})
     figure.layout.title = None
-    drawn = plotly.io.to_html(figure, full_html=False, include_plotlyjs=False, config=CONFIG)
+    drawn = plotly.io.to_html(figure, full_html=False, include_plotlyjs=False, config=style.CONFIG)
     told = escape(_printed(show))
     caption = f"<figcaption>{note.replace('<br>', ' ')}</figcaption>"
     return f"<figure>\n<h2>{heading}</h2>\n{drawn}\n{caption}\n</figure>\n<pre>{told}</pre>"

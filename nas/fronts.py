@@ -94,7 +94,8 @@ def frame(study: Study) -> pd.DataFrame:
 
     trials = study.trials()
     on_front = {trial.number for trial in front(trials, study.recipe.objectives)}
-    table = pd.DataFrame([_row(trial, trial.number in on_front) for trial in trials])
+    trained = study.attributes.get("engine") not in ENGINES
+    table = pd.DataFrame([_row(trial, trial.number in on_front, trained) for trial in trials])
     for name in table.columns:
         if name.startswith("decision."):  # whole numbers stay whole where another trial has none
             table[name] = table[name].convert_dtypes()
@@ -211,13 +212,16 @@ def _closest(printed: list, clip: Clip):
     return min(printed, key=lambda fact: abs((fact.frames or 0) - clip.frames))
 
 
-def _started(trial: Trial) -> datetime | None:
-    """When its last training began: a trial that was killed with the search was written long before."""
-    seconds = trial.outcome.get("seconds")
+def _started(trial: Trial, trained: bool) -> datetime | None:
+    """When its last training began: a trial that was killed with the search was written long before.
+
+    Where accuracies come from a table, its seconds are those of other trainings.
+    """
+    seconds = trial.outcome.get("seconds") if trained else None
     return trial.written if trial.ended is None or seconds is None else trial.ended - timedelta(seconds=seconds)
 
 
-def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
+def _row(trial: Trial, on_front: bool, trained: bool) -> dict[str, Any]:
     outcome = trial.outcome
     return {
         "number": trial.number,
@@ -231,7 +235,7 @@ def _row(trial: Trial, on_front: bool) -> dict[str, Any]:
         "seconds": outcome.get("seconds"),
         "epochs": len(trial.curve),
         "last_accuracy": trial.curve[-1] if trial.curve else None,
-        "started": _started(trial),
+        "started": _started(trial, trained),
         "ended": trial.ended,
         "seed": outcome.get("seed"),
         "wait_share": outcome.get("wait_share"),

@@ -59,21 +59,23 @@ def draw(result: Result, folder: Path, dataset: str, clip: str, metric: str) -> 
 def _draw_curve(curve: Sequence[dict], folder: Path, dataset: str, clip: str, metric: str) -> None:
     import pandas as pd
 
+    from nas.plots import style
     from nas.plots.learning_curves import learning_curves
 
     rows = pd.DataFrame(curve)
     rows.attrs = {"dataset": dataset, "clip": clip, "metric": metric}
-    learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True)
+    learning_curves(rows).write_html(folder / "curve.html", include_plotlyjs=True, config=style.CONFIG)
 
 
 def _draw_confusion(folder: Path, dataset: str) -> None:
     """Which classes the test took for which, where each video has one."""
     import pandas as pd
 
+    from nas.plots import style
     from nas.plots.confusion_matrix import confusion_matrix
 
     if not (folder / "confusion.csv").exists():
         return
     counts = pd.read_csv(folder / "confusion.csv", index_col=0)
     counts.attrs = {"dataset": dataset}
-    confusion_matrix(counts).write_html(folder / "confusion.html", include_plotlyjs=True)
+    confusion_matrix(counts).write_html(folder / "confusion.html", include_plotlyjs=True, config=style.CONFIG)

@@ -79,4 +79,9 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _folders(targets: Sequence[str]) -> list[Path]:
-    return [content.study_folder(target) for target in targets]
+    """The studies' folders; raises NasError for one that is named twice."""
+    folders = [content.study_folder(target) for target in targets]
+    for place, folder in enumerate(folders):
+        if folder.resolve() in [other.resolve() for other in folders[:place]]:
+            raise NasError("is named twice", where=str(folder), fix="name each study once")
+    return folders

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TRIALS, FEWEST = 1500, 10
 # share of the trials that are the best, and the fewest of them (as optuna advises)
 BEST, BEST_TRIALS = 0.1, 5
+FEW = 12  # different numbers that are taken as so many answers without an order
 
 
 def importance(trials: pd.DataFrame, aims: Sequence[Objective]) -> pd.DataFrame:
@@ -61,7 +62,8 @@ def _asked(answers: pd.Series) -> tuple[list[Any], optuna.distributions.BaseDist
     if len(different) < 2:
         return None
     numbers = decisions.numbers(answers)
-    if numbers is None or not np.isfinite(numbers[~np.isnan(numbers)]).all():
+    # a density over few numbers far apart would be peaks, which outweigh all else
+    if len(different) <= FEW or numbers is None or not np.isfinite(numbers[~np.isnan(numbers)]).all():
         return [text or None for text in texts], CategoricalDistribution(different)
     known = numbers[~np.isnan(numbers)]
     values = [None if math.isnan(number) else number for number in numbers.tolist()]

@@ -28,6 +28,9 @@ SEQUENTIAL = sample_colorscale("Viridis", np.linspace(0.12, 0.94, 9).tolist())
 SYMBOLS = ("circle", "square", "triangle-up", "cross", "pentagon", "star", "hexagon", "triangle-down")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
+# of every page: no button that sends a chart to a server of others
+CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": "hover", "showSendToCloud": False}
+
 # how far below the axes, in heights of the plot, the colour bar and the legend begin
 COLOUR_BAR, LEGEND = -0.23, -0.4
 

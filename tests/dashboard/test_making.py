@@ -54,13 +54,15 @@ def test_a_figure_as_pictures(opened, nas):
         (["s", "--figure", "front_3d", "--png", "gone/a.png"], "gone/a.png: cannot be written"),
         (["s", "--figure", "accuracy_over_cost", "--option", "costs=1", "--png", "a.png"], "did you mean 'cost'?"),
         (["s", "--figure", "accuracy_over_cost", "--option", "cost", "--png", "a.png"], "--option cost has no value"),
-        (["s", "s", "--figure", "front_3d", "--png", "a.png"], "shows one study; of several studies: fronts_compared"),
+        (["s", "t", "--figure", "front_3d", "--png", "a.png"], "shows one study; of several studies: fronts_compared"),
+        (["s", "./s"], "s: is named twice; name each study once"),
         (["s", "--out", "gone/a.html"], "gone/a.html: cannot be written"),
         (["broken"], "broken/study.db: is no study database or is damaged"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(opened, nas, arguments, told):
     Path("wrong.yaml").write_text("sections: [{heading: A, figures: [{figure: x}]}]")
+    searched(Path(), 2, name="t")
     Path("broken").mkdir()
     Path("broken/study.db").write_text("no database")
     before = sorted(Path().rglob("*"))

@@ -32,7 +32,7 @@ def test_the_examples_hold():
 def test_each_objective_is_decided_by_its_own_decision():
     found = importance(table(), [ACCURACY, GFLOPS])
     assert found["accuracy"].idxmax() == "decision.deep" and found["gflops"].idxmax() == "decision.wide"
-    assert found.loc["decision.deep", "accuracy"] > 0.8 and found.loc["decision.wide", "gflops"] > 0.5
+    assert found.loc["decision.deep", "accuracy"] > 0.5 and found.loc["decision.wide", "gflops"] > 0.5
     assert found.sum().tolist() == pytest.approx([1, 1])
 
 
@@ -48,17 +48,24 @@ def test_it_is_optunas_own_value():
     frame = table(60).drop(columns=["decision.groups", "decision.same"])
     study = optuna.create_study(direction="maximize")
     kinds = {
-        "deep": optuna.distributions.FloatDistribution(*map(float, frame["decision.deep"].agg(["min", "max"]))),
+        "deep": optuna.distributions.CategoricalDistribution([str(deep) for deep in range(1, 9)]),
         "wide": optuna.distributions.CategoricalDistribution(["l", "m", "s"]),
         "kind": optuna.distributions.CategoricalDistribution(["a", "b"]),
     }
     for row in frame.to_dict("records"):
-        record = {"deep": float(row["decision.deep"]), "wide": row["decision.wide"], "kind": row["decision.kind"]}
+        record = {"deep": str(row["decision.deep"]), "wide": row["decision.wide"], "kind": row["decision.kind"]}
         study.add_trial(optuna.create_trial(value=row["accuracy"], params=record, distributions=kinds))
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=0.1)
     truth = optuna.importance.get_param_importances(study, evaluator=evaluator)
     found = importance(frame, [ACCURACY])["accuracy"]
     assert {name.removeprefix("decision."): value for name, value in found.items()} == pytest.approx(truth)
+
+
+def test_the_same_answers_as_numbers_and_as_texts_matter_the_same():
+    frame = table(60)
+    frame["decision.width"] = frame["decision.kind"].map({"a": 32, "b": 48})
+    found = importance(frame, [ACCURACY])["accuracy"]
+    assert found["decision.width"] == pytest.approx(found["decision.kind"])
 
 
 def test_more_trials_than_it_looks_at_are_drawn_with_a_fixed_seed():

@@ -85,7 +85,7 @@ def test_marks_are_the_trials_that_entered():
     [
         (pd.DataFrame(), "no trial yet"),
         (trials().assign(state="failed"), "all 5 trials failed"),
-        (trials().assign(accuracy=np.nan), "no complete trial yet"),
+        (trials().assign(accuracy=np.nan), "no accuracy is known"),
     ],
 )
 def test_nothing_to_draw_is_said(table, says):

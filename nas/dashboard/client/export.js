@@ -34,7 +34,7 @@ function csv(rows) {
 // A list of trials with accuracy, costs, key and genotype, as YAML 1.2 (texts as in JSON, genotypes as blocks).
 async function yaml(rows) {
   const listed = study()
-    .columns.filter(({ kind, key }) => kind !== "text" && key !== "number")
+    .columns.filter(({ kind, key }) => key !== "number" && (kind !== "text" || key.startsWith("decision.")))
     .map(({ key }) => key);
   const keys = ["number", "state", "on_front", ...listed, "key", "summary"].filter(
     (key, place, all) => all.indexOf(key) === place && study().trials[key],

@@ -130,7 +130,7 @@ const config = () => ({
   displayModeBar: coarse.matches ? false : "hover",
   scrollZoom: false,
   toImageButtonOptions: { scale: 2 },
-  modeBarButtonsToRemove: ["sendDataToCloud"],
+  showSendToCloud: false, // nothing leaves this page
 });
 
 // Figures out of sight give up their WebGL, with their zoom kept, until there is room for this one.
