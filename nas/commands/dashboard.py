@@ -24,7 +24,7 @@ def dashboard(
     svg: Annotated[str | None, typer.Option(help="--figure: write this file.")] = None,
     pdf: Annotated[str | None, typer.Option(help="--figure: write this file.")] = None,
     width: Annotated[str, typer.Option(help="Width of the picture: 180mm, 3.5in, 700 (pixels).")] = "180mm",
-    height: Annotated[str, typer.Option(help="Height of the picture.")] = "130mm",
+    height: Annotated[str, typer.Option(help="Height of the picture.")] = "160mm",
     font: Annotated[float, typer.Option(min=2, max=72, help="Letters of the picture, in points.")] = 8.0,
     title: Annotated[bool, typer.Option("--title/--no-title", help="With the figure's own title and notes.")] = True,
     imports: Imports = None,

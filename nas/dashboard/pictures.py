@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import re
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from nas.errors import NasError
 FORMATS = ("png", "svg", "pdf")
 INCH = 96.0  # pixels of a page, as browsers count them
 UNITS = {"": 1.0, "px": 1.0, "in": INCH, "mm": INCH / 25.4, "cm": INCH / 2.54, "pt": INCH / 72}
-HEIGHT = 640.0  # that figures are made for
+# in pixels at letters of 12: ticks and title below an axis, a colour bar with its own, a line of a legend, a letter
+TICKS, BAR, ROW, LETTER = 72.0, 66.0, 20.0, 7.4
+NARROW = 500.0  # pixels
+BLACK = "#1c2128"  # of letters on paper
+SHARE = 0.3  # of the height that the axes need at least
 SHARP = 3.0  # pixels of a PNG for each of the page
 FONT = 12.0  # the size of letters that figures are made with
 
@@ -25,21 +30,22 @@ def write(
     path: Path,
     *,
     width: float = 700.0,
-    height: float = 500.0,
+    height: float = 900.0,
     font: float = FONT,
     title: bool = True,
 ) -> None:
     """Write the figure to `path`, whose ending says the format; sizes in pixels of a page, letters in points.
 
     Letters, marks and lines keep their proportions: at twice the `font` all of them are twice as large. Raises NasError
-    for another ending, without kaleido or Chromium, and where the file cannot be written.
+    for another ending, for a size that leaves nothing for the axes, without kaleido or Chromium, and where the file
+    cannot be written.
     """
     form = path.suffix.removeprefix(".").lower()
     if form not in FORMATS:
         raise NasError(f"'{path.name}' ends in none of .{' .'.join(FORMATS)}", fix="name a file such as front.svg")
     zoom = font * INCH / 72 / FONT
     sizes = {"width": round(width / zoom), "height": round(height / zoom)}
-    figure = _fitted(go.Figure(figure), sizes["height"], title=title)
+    figure = _fitted(go.Figure(figure), sizes["width"], sizes["height"], title=title)
     figure.update_layout(paper_bgcolor="white" if form == "png" else "rgba(0,0,0,0)")
     logging.getLogger("choreographer").setLevel(logging.CRITICAL)  # it tells of a message of Chromium cut in two
     try:
@@ -55,20 +61,42 @@ def write(
     files.write(path, data)
 
 
-def _fitted(figure: go.Figure, height: float, *, title: bool) -> go.Figure:
-    """The figure at another height: what stands below its axes, in shares of their height, stays as far below."""
-    margin, before = figure.layout.margin, figure.layout.height or HEIGHT
+def _fitted(figure: go.Figure, width: float, height: float, *, title: bool) -> go.Figure:
+    """The figure for another size: what stands below its axes is stacked there anew, each with the room it needs.
+
+    Raises NasError where too little would be left for the axes.
+    """
+    margin, legend, bar = figure.layout.margin, figure.layout.legend, figure.layout.coloraxis.colorbar
     if not title:
-        figure.layout.title = None
-        margin.t = 16
-    room = (margin.t or 0) + (margin.b or 0)
-    ratio = max(before - room, 1.0) / max(height - room, 1.0)
-    legend, bar = figure.layout.legend, figure.layout.coloraxis.colorbar
-    for below in (legend, bar):
-        if below.y is not None and below.y < 0:
-            below.y *= ratio
-    figure.layout.height = None
+        figure.layout.title, margin.t = None, 16
+    below = TICKS
+    places = []
+    if bar.orientation == "h" and figure.layout.coloraxis.showscale is not False:
+        places, below = [(bar, below)], below + BAR
+    if legend.orientation == "h" and (legend.y or 0) < 0:
+        rows = _legend_rows(figure, width - (margin.l or 0) - (margin.r or 0))
+        places, below = [*places, (legend, below)], below + ROW * rows
+    if places:
+        margin.b = below + 12
+    axes = height - (margin.t or 0) - (margin.b or 0)
+    if axes < SHARE * height:
+        needed = ((margin.t or 0) + (margin.b or 0)) / (1 - SHARE)
+        problem = f"the picture is too low: of {height:.0f} pixels, {max(axes, 0):.0f} are left for the axes"
+        fix = f"make it {needed / height:.1f} times as high, lower --font{', or add --no-title' if title else ''}"
+        raise NasError(problem, fix=fix)
+    for one, depth in places:
+        one.y = -depth / axes
+    if width < NARROW:
+        figure.update_traces(mode="markers", selector={"mode": "markers+text"})  # names would lie on each other
+    figure.update_layout(height=None, font={"color": BLACK})
     return figure
+
+
+def _legend_rows(figure: go.Figure, width: float) -> int:
+    """How many lines the legend takes, each entry as wide as its name."""
+    names = dict.fromkeys(trace.name for trace in figure.data if trace.name and trace.showlegend is not False)
+    widest = max((LETTER * len(name) + 60 for name in names), default=0)
+    return math.ceil(len(names) / max(1, width // max(widest, 1)))
 
 
 def length(text: str) -> float:

@@ -37,7 +37,7 @@ def test_other_boards_other_places_and_several_studies(opened, nas, tmp_path):
 
 
 def test_a_figure_as_pictures(opened, nas):
-    figure = ("--figure", "accuracy_over_cost", "--option", "cost=mparams", "--width", "80mm", "--height", "60mm")
+    figure = ("--figure", "accuracy_over_cost", "--option", "cost=mparams", "--width", "80mm", "--height", "120mm")
     status, out, err = nas("dashboard", "s", *figure, "--no-title", "--png", "a.png", "--svg", "a.svg")
     assert (status, err) == (0, "") and "wrote a.png" in out and "wrote a.svg" in out
     assert abs(Image.open("a.png").width - 3 * 80 * 96 / 25.4) < 4 and "Mparams" in Path("a.svg").read_text()

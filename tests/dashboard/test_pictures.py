@@ -21,7 +21,7 @@ def figure():
 
 
 def test_sizes_are_those_of_the_page(figure, tmp_path):
-    width, height = pictures.length("90mm"), pictures.length("70mm")
+    width, height = pictures.length("90mm"), pictures.length("160mm")
     for form in pictures.FORMATS:
         pictures.write(figure, tmp_path / f"front.{form}", width=width, height=height, font=8)
     png = Image.open(io.BytesIO((tmp_path / "front.png").read_bytes()))
@@ -36,7 +36,7 @@ def test_sizes_are_those_of_the_page(figure, tmp_path):
 def test_letters_have_the_size_that_was_asked_for(figure, tmp_path):
     """The same words take half the width at half the size."""
     for font in (6, 12):
-        pictures.write(figure, tmp_path / f"{font}.svg", width=700, height=500, font=font)
+        pictures.write(figure, tmp_path / f"{font}.svg", width=700, height=900, font=font)
     boxes = []
     for font in (6, 12):
         svg = (tmp_path / f"{font}.svg").read_text()
@@ -48,6 +48,21 @@ def test_without_a_title(figure, tmp_path):
     pictures.write(figure, tmp_path / "a.svg", title=False)
     assert "Accuracy over GFLOPs" not in (tmp_path / "a.svg").read_text()
     assert figure.layout.title.text == "Accuracy over GFLOPs", "the figure itself stays as it is"
+
+
+def test_a_size_that_leaves_nothing_for_the_axes_is_one_line(figure, tmp_path):
+    with pytest.raises(
+        NasError, match=r"too low: of \d+ pixels, \d+ are left for the axes; make it [\d.]+ times as high"
+    ):
+        pictures.write(figure, tmp_path / "a.png", width=300, height=200)
+    assert not list(tmp_path.iterdir())
+
+
+def test_narrow_pictures_have_no_names_in_them(figure, tmp_path):
+    for width in (340, 700):
+        pictures.write(figure, tmp_path / f"{width}.svg", width=width, height=900, font=8, title=False)
+    texts = [(tmp_path / f"{width}.svg").read_text() for width in (340, 700)]
+    assert [text.count("ir-csn-50") for text in texts] == [0, 1]
 
 
 def test_another_ending_is_one_line(tmp_path):
