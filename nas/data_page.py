@@ -12,6 +12,7 @@ from pathlib import Path
 from nas import data_card, files
 from nas.data.inspection import Inspection
 from nas.data.samples import Sample
+from nas.templates import template
 
 HERE = Path(__file__).parent
 
@@ -23,17 +24,9 @@ def write(path: Path, found: Inspection, samples: Sequence[Sample]) -> None:
 
 def render(found: Inspection, samples: Sequence[Sample]) -> str:
     """The page's HTML."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("data_page.html").render(
+    return template(HERE / "data_page.html").render(
         name=data_card.plain(found.set.name),
         origin=data_card.origin(found),
         reach=data_card.reach(found),

@@ -110,6 +110,10 @@ class ViewSettings(Settings):
         """Views of a video: clips x crops."""
         return (1 if self.clips == "all" else self.clips) * self.crops
 
+    def of(self, videos: int) -> int:
+        """Views of so many videos in a whole test, twice as many where reversed order is tested too."""
+        return videos * self.each * (2 if self.reverse else 1)
+
 
 class MotionSettings(Settings):
     """The embedded sets `motion` and `motion-appearance`: how many videos, and how hard they are."""

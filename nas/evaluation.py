@@ -190,7 +190,7 @@ def run(subject: Subject, model: nn.Module, asked: Asked, on_batch: Callable[[in
 
 def total(subject: Subject) -> int:
     """How many views its test shows."""
-    return len(subject.kept) * subject.views_a_video * (2 if subject.views.reverse else 1)
+    return subject.views.of(len(subject.kept))
 
 
 def place(asked: Asked) -> str:

@@ -263,7 +263,7 @@ def _test(
     batch = settings.train.at_once(group.size)  # what has fitted into memory
     views = testing.in_words(settings.test) + (", and again with frames reversed" if settings.test.reverse else "")
     note(f"testing {count(len(pack.val), 'video')}: {views}")
-    total = len(pack.val) * settings.test.each * (2 if settings.test.reverse else 1)
+    total = settings.test.of(len(pack.val))
     tell = on_test and (lambda seen: on_test(seen, total))
     if on_test:
         on_test(0, total)

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from nas import files
+from nas.templates import template
 
 CLIENT = Path(__file__).parent / "client"
 # in reading order; each is a plain script, together they are one
@@ -56,7 +56,7 @@ def render(payload: Mapping, *, live: bool = False) -> str:
     >>> "k400 &lt;b&gt;" in page, "connect-src &#39;none&#39;" in page
     (True, True)
     """
-    return _template().render(
+    return template(CLIENT / "page.html").render(
         title=payload["title"],
         lede=payload["studies"][0]["counts"] if payload["studies"] else "",
         policy="" if live else policy(scripts(), compiles=compiles(payload)),
@@ -157,15 +157,3 @@ def client() -> str:
     """The page's own script."""
     parts = [(CLIENT / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(CLIENT),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html")
