@@ -74,8 +74,8 @@ def _measure_all(table: Table, seen: Table, web: Web, expected: int, setting: Se
         why = "; ".join(dict.fromkeys(refused.values()))
         say(console, f"{count(len(refused), 'block')} not measured, nor networks that have them: {why}")
     if doubtful:
-        slow = f"{doubtful} of {count(done, 'block')} were disturbed by other programs, and may be told too slow"
-        say(console, f"{slow}: on a quiet machine nas latency --force measures them anew")
+        say(console, f"{doubtful} of {count(done, 'block')} were disturbed by other programs, and may be told too slow")
+        say(console, "on a quiet machine nas latency --force measures them anew")
 
 
 def piece_subject(state: State, setting: Setting) -> Subject:
