@@ -180,9 +180,11 @@ def _by_chance(points: pd.DataFrame, proxy: pd.Series, aims: list[Objective], se
 def _loss(pairs: pd.DataFrame, picked: np.ndarray, cost: str = "gflops") -> tuple[float, float]:
     """The largest accuracy that the picks lack at any cost level, and the level.
 
-    The cheapest network is always picked, so each level has a pick that it affords.
+    The cheapest network is always picked, so each level has a pick that it affords; NaN where a cost is unknown.
     """
     costs, full = pairs[cost].to_numpy(float), pairs["full"].to_numpy(float)
+    if np.isnan(costs).any():
+        return np.nan, np.nan
     affordable = costs[None, :] <= costs[:, None]
     best = np.where(affordable, full, -np.inf).max(axis=1)
     ours = np.where(affordable & picked, full, -np.inf).max(axis=1)

@@ -5,6 +5,7 @@ pydantic checks; this file turns its findings into the project's one-line errors
 
 from __future__ import annotations
 
+import re
 import types
 from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
@@ -99,12 +100,22 @@ def _explain(found: dict, model: type[BaseModel]) -> SchemaError:
         return SchemaError(f"the key '{path[-1]}' is unknown", path=path, fix=nearest(path[-1], owner.model_fields))
     if found["type"] == "missing":
         return _missing(path, found["input"])
-    if found["type"] == "tuple_type":
-        return SchemaError(
-            f"{_written(found['input'])} does not fit", path=path, fix="write three numbers, as in [2, 2, 2]"
-        )
+    problem, fix = _advice(found["type"], found["input"], found.get("ctx", {}))
+    if fix and ", or " not in found["msg"]:  # else of several types, each with its own
+        return SchemaError(problem, path=path, fix=fix)
     message = str(cause) if cause else found["msg"][0].lower() + found["msg"][1:].replace("Input", "input")
     return SchemaError(f"{_written(found['input'])} does not fit: {message}", path=path)
+
+
+def _advice(kind: str, value: Any, facts: dict[str, Any]) -> tuple[str, str]:
+    """The problem with a value, and what would work; no advice for what pydantic tells well by itself."""
+    if kind == "tuple_type":
+        return f"{_written(value)} does not fit", "write three numbers, as in [2, 2, 2]"
+    if kind == "too_short":
+        return f"{_written(value)} is too short", f"write {facts['min_length']} or more"
+    if kind == "literal_error" and isinstance(value, str):
+        return f"{_written(value)} does not fit", nearest(value, re.findall(r"'([^']*)'", facts["expected"]))
+    return "", ""
 
 
 def _missing(path: Path, given: Any) -> SchemaError:

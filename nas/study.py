@@ -23,7 +23,7 @@ from optuna.trial import TrialState
 from nas import recipe as recipes
 from nas import user_blocks
 from nas.cost import Cost
-from nas.errors import NasError
+from nas.errors import NasError, nearest
 from nas.recipe import Recipe
 from nas.search.optuna_samplers import distribution, parameter
 from nas.search.sampler import Observation, observation
@@ -196,6 +196,10 @@ def open_study(folder: Path | str) -> Study:
         raise NasError(
             "is a file, a study is a folder", where=str(folder), fix="name the folder, such as studies/motion"
         )
+    if not folder.exists():
+        known = [str(path.parent) for pattern in ("*", "studies/*") for path in Path().glob(f"{pattern}/{DATABASE}")]
+        fix = nearest(str(folder), known) if known else "start a study with nas search"
+        raise NasError("no such folder", where=str(folder), fix=fix)
     if not exists(folder):
         raise NasError(
             "has no study.db: nothing was searched there yet",

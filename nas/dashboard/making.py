@@ -57,9 +57,7 @@ def draw(
     if len(opened) > 1 and spec.tables != ("studies",):
         several = [one for one in registry.names() if registry.find(one).tables == ("studies",)]
         raise NasError(f"the figure '{name}' shows one study", fix=f"of several studies: {', '.join(several)}")
-    each = [tables.of_study(one) for one in opened]
-    together = {"studies": tables.together([one["trials"] for one in each])}
-    figure = registry.drawn(name, each[0] | together, dict(map(_option, options)))
+    figure = registry.drawn(name, tables.of_studies(opened)[0], dict(map(_option, options)))
     for form, path in paths.items():
         if Path(path).suffix.lower() != f".{form}":
             raise NasError("does not end in its format", where=path, fix=f"name it {Path(path).stem}.{form}")

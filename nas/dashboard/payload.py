@@ -49,10 +49,9 @@ LABELS = {
 
 def payload(studies: Sequence[Study], board: Board, *, title: str = "") -> dict[str, Any]:
     """All of a page of some studies: what `nas.dashboard.static` and the live page show."""
-    several = [made.of_study(study) for study in studies]
-    together = made.together([tables["trials"] for tables in several])
+    several = made.of_studies(studies)
     told = [_study(study, tables) for study, tables in zip(studies, several, strict=True)]
-    figures, sections = _figures(board, [tables | {"studies": together} for tables in several], told)
+    figures, sections = _figures(board, several, told)
     names = " ".join(shlex.quote(str(study.folder)) for study in studies)
     return {
         "title": title or " and ".join(one["name"] for one in told),
@@ -74,7 +73,7 @@ def _study(study: Study, tables: Tables) -> dict[str, Any]:
     picked = study.trials()
     measured = any(trial.state == "complete" for trial in picked)
     return {
-        "name": study.name,
+        "name": trials.attrs["study"],
         "target": shlex.quote(str(study.folder)),
         "facts": [list(pair) for pair in (*facts(trials), ("proxy and full training", fidelity(tables["retrained"])))],
         "counts": frame.counts(tidied),

@@ -12,12 +12,13 @@ import plotly.graph_objects as go
 
 from nas import files
 from nas.errors import NasError
+from nas.plots.style import COLOUR_BAR
 
 FORMATS = ("png", "svg", "pdf")
 INCH = 96.0  # pixels of a page, as browsers count them
 UNITS = {"": 1.0, "px": 1.0, "in": INCH, "mm": INCH / 25.4, "cm": INCH / 2.54, "pt": INCH / 72}
-# in pixels at letters of 12: ticks and title below an axis, a colour bar with its own, a line of a legend, a letter
-TICKS, BAR, ROW, LETTER = 72.0, 66.0, 20.0, 7.4
+# in pixels at letters of 12: ticks and title below an axis, a line of a legend, a letter
+TICKS, ROW, LETTER = 72.0, 20.0, 7.4
 NARROW = 500.0  # pixels
 BLACK = "#1c2128"  # of letters on paper
 SHARE = 0.3  # of the height that the axes need at least
@@ -62,30 +63,18 @@ def write(
 
 
 def _fitted(figure: go.Figure, width: float, height: float, *, title: bool) -> go.Figure:
-    """The figure for another size: what stands below its axes is stacked there anew, each with the room it needs.
-
-    Raises NasError where too little would be left for the axes.
-    """
-    margin, legend, bar = figure.layout.margin, figure.layout.legend, figure.layout.coloraxis.colorbar
+    """The figure for another size; raises NasError where what stands around the axes would leave too little of them."""
+    layout = figure.layout
+    bar = layout.coloraxis.colorbar
+    above = COLOUR_BAR if bar.orientation == "h" and layout.coloraxis.showscale is not False else 0
     if not title:
-        figure.layout.title, margin.t = None, 16
-    below = TICKS
-    places = []
-    if bar.orientation == "h" and figure.layout.coloraxis.showscale is not False:
-        places, below = [(bar, below)], below + BAR
-    if legend.orientation == "h" and (legend.y or 0) < 0:
-        rows = _legend_rows(figure, width - (margin.l or 0) - (margin.r or 0))
-        places, below = [*places, (legend, below)], below + ROW * rows
-    if places:
-        margin.b = below + 12
-    axes = height - (margin.t or 0) - (margin.b or 0)
-    if axes < SHARE * height:
-        needed = ((margin.t or 0) + (margin.b or 0)) / (1 - SHARE)
-        problem = f"the picture is too low: of {height:.0f} pixels, {max(axes, 0):.0f} are left for the axes"
-        fix = f"make it {needed / height:.1f} times as high, lower --font{', or add --no-title' if title else ''}"
-        raise NasError(problem, fix=fix)
-    for one, depth in places:
-        one.y = -depth / axes
+        layout.title, layout.margin.t = None, 16 + above
+    rows = _legend_rows(figure, width - (layout.margin.l or 0) - (layout.margin.r or 0))
+    around = (layout.margin.t or 0) + TICKS + ROW * rows
+    if height - around < SHARE * height:
+        problem = f"the picture is too low: of {height:.0f} pixels, {max(height - around, 0):.0f} are left for the axes"
+        needed = f"make it {around / (1 - SHARE) / height:.1f} times as high, lower --font"
+        raise NasError(problem, fix=f"{needed}{', or add --no-title' if title else ''}")
     if width < NARROW:
         figure.update_traces(mode="markers", selector={"mode": "markers+text"})  # names would lie on each other
     figure.update_layout(height=None, font={"color": BLACK})

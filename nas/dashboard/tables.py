@@ -22,8 +22,31 @@ SLACK = pd.Timedelta("50ms")
 CURVES = ("trial", "epoch", "train_error", "val_accuracy", "state", "on_front")
 
 
+def of_studies(studies: Sequence[Study]) -> list[Tables]:
+    """All tables of each study; `studies` in each of them has all of them, told apart by their names."""
+    several = [of_study(study) for study in studies]
+    for tables, name in zip(several, names(studies), strict=True):
+        tables["trials"].attrs["study"] = name
+    return [tables | {"studies": together([one["trials"] for one in several])} for tables in several]
+
+
+def names(studies: Sequence[Study]) -> list[str]:
+    """The folders' names, with as many of the folders above them as tell all of them apart.
+
+    >>> from types import SimpleNamespace as Named
+    >>> names([Named(folder=Path("/a/k400")), Named(folder=Path("/b/k400")), Named(folder=Path("/b/ucf101"))])
+    ['a/k400', 'b/k400', 'ucf101']
+    """
+    parts = [study.folder.resolve().parts for study in studies]
+    lengths = [
+        next(n for n in range(1, len(one) + 1) if all(other[-n:] != one[-n:] for other in parts if other != one))
+        for one in parts
+    ]
+    return ["/".join(one[-length:]) for one, length in zip(parts, lengths, strict=True)]
+
+
 def of_study(study: Study) -> Tables:
-    """All tables of one study; `studies` has itself alone."""
+    """All tables of one study but `studies`."""
     trials = fronts.frame(study)
     trials["worker"] = lanes(trials) if len(trials) else None
     first = fronts.genotype_of(study.trials()[0]) if len(trials) else None
@@ -32,15 +55,17 @@ def of_study(study: Study) -> Tables:
         latency = costing.known(study.folder, first)
         references = fronts.references(first.input, trials.attrs["dataset"], latency=latency)
     retrained = pd.DataFrame(fronts.retrained(study), columns=["trial", "proxy", "retrained"])
-    tables = {"trials": trials, "references": references, "curves": curves(study, trials), "retrained": retrained}
-    return tables | {"studies": together([trials])}
+    return {"trials": trials, "references": references, "curves": curves(study, trials), "retrained": retrained}
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The trials of several studies in one frame, with a column `study`; facts are those of the first."""
+    """The trials of several studies in one frame, with a column `study`.
+
+    Facts are those of the first; `attrs["each"]` has those of every study by its name.
+    """
     named = [frame.assign(study=frame.attrs["study"]).astype(object) for frame in frames if len(frame)]
     table = pd.concat(named, ignore_index=True) if named else pd.DataFrame({"study": []})
-    table.attrs = dict(frames[0].attrs)
+    table.attrs = frames[0].attrs | {"each": {frame.attrs["study"]: dict(frame.attrs) for frame in frames}}
     return table
 
 

@@ -158,8 +158,6 @@ def _axes(figure: go.Figure, trials: pd.DataFrame, shown: pd.DataFrame, cost: st
     figure.update_layout(
         xaxis=style.log_axis(title, shown[cost]) if log else style.axis(title),
         yaxis=style.accuracy_axis(objectives.accuracy_title(trials), accuracy.min(), accuracy.max()),
-        legend={"y": -0.22},
-        margin={"b": 130},
     )
 
 

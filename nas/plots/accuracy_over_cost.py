@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 
 from nas.pareto import Objective, front
 from nas.plots import marks, networks, objectives, style
-from nas.plots import references as published
+from nas.plots import references as others
 from nas.plots import trials as frame
 from nas.plots.registry import figure as registered
 
@@ -42,9 +42,11 @@ CELLS = 60
 
 @registered
 def accuracy_over_cost(
-    trials: pd.DataFrame, references: pd.DataFrame | None = None, *, cost: Cost = "gflops"
+    trials: pd.DataFrame, references: pd.DataFrame | None = None, *, cost: Cost = "gflops", published: bool = True
 ) -> go.Figure:
     """Draw accuracy over one cost column, on a log axis where it spans more than a decade.
+
+    `published` networks stand beside the trials, in a panel of their own where their data set is another.
 
     Front points carry error bars of one standard error; a network that was trained several times stands at its mean
     with a bar of the standard deviation. `trials` is described in `nas.plots.trials`, `references` in
@@ -55,7 +57,7 @@ def accuracy_over_cost(
     'no trial yet'
     """
     title = f"Accuracy over {style.name(cost)}"
-    trials, references = frame.tidy(trials), published.drawn(published.tidy(references), cost)
+    trials, references = frame.tidy(trials), others.drawn(others.tidy(references if published else None), cost)
     shown, colour = networks.measured(trials, cost), "gflops" if cost == "ginteractions" else "ginteractions"
     early = networks.unfinished(trials, cost)
     figure = go.Figure(layout=style.layout(title, explained(trials, shown, colour)))
@@ -70,7 +72,7 @@ def accuracy_over_cost(
         style.key(figure, "dominated", opacity=FADED)
     drawn = pd.concat([shown[[cost, "accuracy"]], early[[cost, "accuracy"]]])
     axes(figure, trials, pd.concat([drawn[cost], references[cost]]), colour)
-    published.draw(figure, references, thinned(drawn, cost), cost=cost, dataset=str(trials.attrs.get("dataset")))
+    others.draw(figure, references, thinned(drawn, cost), cost=cost, dataset=str(trials.attrs.get("dataset")))
     if shown.empty:
         style.note(figure, networks.nothing(trials, cost))
     return figure
@@ -139,12 +141,16 @@ def thinned(drawn: pd.DataFrame, cost: str) -> pd.DataFrame:
 
 def axes(figure: go.Figure, trials: pd.DataFrame, costs: pd.Series, colour: str, *, log: bool = False) -> None:
     """Name both axes and the colour bar, with units, data set and clip; `costs` is all that x shows."""
-    title = unit_title(trials, costs.name)
+    title, scale = (
+        unit_title(trials, costs.name),
+        style.colour_axis(frame.measured(trials, colour)[colour], _bar_title(colour)),
+    )
     log = log or style.spans_a_decade(costs)
     figure.update_layout(
         xaxis=style.log_axis(title, costs) if log else style.axis(title),
         yaxis=style.axis(objectives.accuracy_title(trials)),
-        coloraxis=style.colour_axis(frame.measured(trials, colour)[colour], _bar_title(colour)),
+        coloraxis=scale,
+        margin={"t": figure.layout.margin.t + style.COLOUR_BAR * scale["showscale"]},
     )
 
 

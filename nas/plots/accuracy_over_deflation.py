@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from pydantic import Field
 
 from nas.plots import decisions, marks, networks, objectives, style
 from nas.plots import trials as frame
@@ -38,7 +39,7 @@ def accuracy_over_deflation(
     *,
     over: Literal["position", "gflops"] = "position",
     by: Literal["none", "block"] = "none",
-    layers: int = 0,
+    layers: Annotated[int, Field(ge=0, strict=True)] = 0,
 ) -> go.Figure:
     """Draw mean accuracies of top- and bottom-heavy networks over how many layers stay 3D, with 95 % intervals.
 
@@ -73,7 +74,7 @@ def accuracy_over_deflation(
     return figure
 
 
-def positions(trials: pd.DataFrame, layers: int = 0) -> pd.DataFrame:
+def positions(trials: pd.DataFrame, layers: Annotated[int, Field(ge=0, strict=True)] = 0) -> pd.DataFrame:
     """Columns kept (a share or a number of layers), unit ('share', 'layers', '') and end ('top', 'bottom', 'both', '').
 
     Read from decisions called deflation, deflation.keep or kept, and deflation.end; what these do not tell is taken
@@ -200,8 +201,6 @@ def _axes(figure: go.Figure, trials: pd.DataFrame, rows: pd.DataFrame, across: s
     figure.update_layout(
         xaxis=axis | ({"tickformat": ".0%"} if across == "share" else {}),
         yaxis=style.accuracy_axis(objectives.accuracy_title(trials), accuracy.min(), accuracy.max()),
-        legend={"y": -0.18},
-        margin={"b": 110},
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from nas.plots import networks, style
-from nas.plots import references as published
+from nas.plots import references as others
 from nas.plots import trials as frame
 from nas.plots.accuracy_over_cost import axes, explained, points, thinned
 from nas.plots.block_types import block_types
@@ -23,7 +23,9 @@ COST = "ginteractions"
 
 
 @registered
-def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | None = None) -> go.Figure:
+def accuracy_over_interactions(
+    trials: pd.DataFrame, references: pd.DataFrame | None = None, *, published: bool = True
+) -> go.Figure:
     """Draw accuracy over interactions; front points are outlined, dominated ones lighter.
 
     Takes the frames of `accuracy_over_cost`. A network without any interaction has no place on a log axis:
@@ -32,7 +34,7 @@ def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | 
     >>> accuracy_over_interactions(pd.DataFrame()).layout.xaxis.type
     'log'
     """
-    trials, references = frame.tidy(trials), published.tidy(references)
+    trials, references = frame.tidy(trials), others.tidy(references if published else None)
     shown = networks.measured(trials, COST)
     none = int((shown[COST] <= 0).sum())
     told = explained(trials, shown, "gflops") + (f" Without any interaction, not drawn: {none}." if none else "")
@@ -46,10 +48,10 @@ def accuracy_over_interactions(trials: pd.DataFrame, references: pd.DataFrame | 
         style.key(figure, escape(block), symbol=symbol)
     if shown["on_front"].any():
         style.key(figure, "on the front", outline=style.ACCENT)
-    references = published.drawn(references[references[COST] > 0], COST)
+    references = others.drawn(references[references[COST] > 0], COST)
     costs = pd.concat([shown[COST], references[COST]])
     axes(figure, trials, costs, "gflops", log=True)
-    published.draw(figure, references, thinned(shown, COST), cost=COST, dataset=str(trials.attrs.get("dataset")))
+    others.draw(figure, references, thinned(shown, COST), cost=COST, dataset=str(trials.attrs.get("dataset")))
     if shown.empty:
         style.note(figure, networks.nothing(trials, COST))
     return figure

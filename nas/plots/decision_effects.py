@@ -15,6 +15,7 @@ from nas.errors import NasError
 from nas.plots import decisions, networks, style
 from nas.plots import trials as frame
 from nas.plots.registry import figure as registered
+from nas.schema import Count
 
 # networks looked at, drawn with a fixed seed from more; resamples and permutations of them
 NETWORKS, REPEATS, PERMUTATIONS = 1000, 400, 500
@@ -23,11 +24,11 @@ ANSWERS = 12
 # an effect that holds among all decisions looked at (Holm)
 LEVEL = 0.05
 # pixels a row, and of all around the rows
-ROW, AROUND = 19, 190
+ROW, AROUND = 19, 110
 
 
 @registered
-def decision_effects(trials: pd.DataFrame, *, decisions_shown: int = 8) -> go.Figure:
+def decision_effects(trials: pd.DataFrame, *, decisions_shown: Count = 8) -> go.Figure:
     """Draw the effect of each answer of the `decisions_shown` decisions that move accuracy most, surely ones first.
 
     Bars are 95 % bootstrap intervals. Decisions that chance explains (p > 0.05 of a permutation test, corrected for
@@ -41,7 +42,7 @@ def decision_effects(trials: pd.DataFrame, *, decisions_shown: int = 8) -> go.Fi
     shown = networks.measured(trials, "gflops")
     table, looked = effects(shown)
     table = table.sort_values("p_holm", key=lambda p: p > LEVEL, kind="stable")
-    names = list(dict.fromkeys(table["decision"]))[: max(decisions_shown, 1)]
+    names = list(dict.fromkeys(table["decision"]))[:decisions_shown]
     drawn = _rows(table, names)
     told = _explained(trials, shown, looked, len(set(table["decision"])) - len(names))
     figure = go.Figure(layout=style.layout("Effects of decisions at equal cost", told))
@@ -89,7 +90,7 @@ def _rows(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def _points(rows: pd.DataFrame, sure: bool) -> go.Scatter:
     colour = style.PALETTE[0] if sure else style.INK
-    effect, low, high = (-rows[name].to_numpy(float) for name in ("shift", "high", "low"))
+    effect, low, high = (-100 * rows[name].to_numpy(float) for name in ("shift", "high", "low"))
     told = [_told(row) for row in rows.to_dict("records")]
     bars = {"type": "data", "symmetric": False, "array": high - effect, "arrayminus": effect - low}
     return go.Scatter(
@@ -98,7 +99,7 @@ def _points(rows: pd.DataFrame, sure: bool) -> go.Scatter:
         error_x=bars | {"color": colour, "thickness": 1.4, "width": 3},
         mode="markers",
         marker={"color": colour, "size": 8, "symbol": "circle" if sure else "circle-open", "line": {"width": 1.6}},
-        name="more than chance" if sure else "chance explains it",
+        name=f"the decision matters (p ≤ {LEVEL})" if sure else "chance may explain the decision",
         hovertext=told,
         hovertemplate="%{hovertext}<extra></extra>",
     )
@@ -118,14 +119,14 @@ def _axes(figure: go.Figure, drawn: pd.DataFrame, names: list[str]) -> None:
     answers = [decisions.short(label, decisions.ANSWER) for label in drawn["label"]]
     figure.update_layout(
         xaxis=style.axis(
-            "accuracy with the answer less that without it,<br>at equal GFLOPs (points)", tickformat="+.1%"
+            "accuracy with the answer less that without it,<br>at equal GFLOPs (percentage points)",
+            tickformat="+~g",
+            **({} if len(drawn) else {"range": [-10, 10]}),
         ),
         yaxis=style.axis(
             "", tickvals=drawn["place"].to_list(), ticktext=answers, range=[last + 0.8, -1.4], ticks="", showgrid=False
         ),
         height=figure.layout.margin.t + AROUND + ROW * (last + 2),
-        margin={"b": 110},
-        legend={"y": -80 / (ROW * (last + 2) + AROUND - 110)},
     )
     figure.update_xaxes(zeroline=bool(len(drawn)), zerolinecolor=style.INK, zerolinewidth=1)
     for name in names:

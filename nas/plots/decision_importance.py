@@ -13,13 +13,14 @@ from nas.plots import decisions, networks, objectives, style
 from nas.plots import trials as frame
 from nas.plots.importance import FEWEST, importance
 from nas.plots.registry import figure as registered
+from nas.schema import Count
 
 # pixels a bar, and of all around the bars
-BAR, AROUND = 13, 190
+BAR, AROUND = 13, 110
 
 
 @registered
-def decision_importance(trials: pd.DataFrame, *, decisions_shown: int = 14) -> go.Figure:
+def decision_importance(trials: pd.DataFrame, *, decisions_shown: Count = 14) -> go.Figure:
     """Draw for each decision a bar an objective: its share of the importance of all decisions (see `importance`).
 
     The `decisions_shown` most important ones are drawn, by their largest share. Fewer than ten complete trials say
@@ -33,7 +34,7 @@ def decision_importance(trials: pd.DataFrame, *, decisions_shown: int = 14) -> g
     aims = objectives.aims(complete)
     table = importance(complete, aims)
     table = table.loc[table.max(axis=1).fillna(0.0).sort_values(ascending=False, kind="stable").index]
-    drawn = table.head(max(decisions_shown, 1))[::-1]
+    drawn = table.head(decisions_shown)[::-1]
     figure = go.Figure(layout=style.layout("Importance of decisions", _explained(trials, complete, table, len(drawn))))
     counted = complete[list(drawn.index)].notna().mean() if len(drawn) else pd.Series(dtype=float)
     for index, aim in reversed(list(enumerate(aims))):
@@ -72,8 +73,7 @@ def _axes(figure: go.Figure, drawn: pd.DataFrame, objectives_drawn: int) -> None
         barmode="group",
         bargap=0.25,
         height=height + figure.layout.margin.t,
-        margin={"b": 110},
-        legend={"y": -70 / height, "traceorder": "reversed"},
+        legend={"traceorder": "reversed"},
     )
 
 

@@ -25,8 +25,6 @@ def error_distribution(edf: pd.DataFrame, differences: pd.DataFrame | None = Non
     figure.update_layout(
         xaxis=style.axis("top-1 error of a network", tickformat="~%"),
         yaxis=style.axis("share of the space's networks<br>with this error or less", tickformat=".0%"),
-        legend={"y": -0.17},
-        margin={"b": 90},
     )
     if edf.empty:
         style.note(figure, "no network with an error yet")

@@ -51,7 +51,7 @@ def failure_reasons(trials: pd.DataFrame) -> go.Figure:
         ),
         yaxis={"visible": False, "range": [bottom, 0], "fixedrange": True},
         height=figure.layout.margin.t + bottom + 80,
-        margin={"b": 80, "l": 16},
+        margin={"l": 16},
         showlegend=False,
     )
     return figure

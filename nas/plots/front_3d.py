@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from nas.errors import NasError, nearest
 from nas.plots import marks, objectives, style
 from nas.plots import trials as frame
 from nas.plots.registry import figure as registered
-from nas.units import OBJECTIVES
 
+# an objective; None where the study says
+Axis = objectives.Name | None
 # letters of a line of an axis title
 LINE = 30
 # where one looks from, and at: a little below the middle, so that the titles of the axes are seen
@@ -27,12 +27,11 @@ GRID = "#808080"
 
 
 @registered
-def front_3d(trials: pd.DataFrame, *, x: str | None = None, y: str | None = None, z: str | None = None) -> go.Figure:
+def front_3d(trials: pd.DataFrame, *, x: Axis = None, y: Axis = None, z: Axis = None) -> go.Figure:
     """Draw complete trials over three objectives or costs, coloured by accuracy; the study's own unless told.
 
     Without a word of it, the axes are GFLOPs or what else the study makes small, then its other costs, then accuracy
     upwards; a study with fewer than three objectives gets usual ones. Costs over more than a decade are on log axes.
-    Raises NasError for an unknown axis.
 
     >>> front_3d(pd.DataFrame()).layout.annotations[0].text
     'no trial yet'
@@ -52,16 +51,14 @@ def front_3d(trials: pd.DataFrame, *, x: str | None = None, y: str | None = None
     for front in (False, True):
         figure.add_trace(_points(shown[shown["on_front"] == front], names, front, accuracy, len(shown)))
         figure.add_trace(_key(front))
-    figure.update_layout(scene=_scene(trials, shown, names), margin={"l": 12, "r": 12, "b": 110}, height=700)
-    figure.update_layout(legend={"y": -0.14}, coloraxis=_colours(shown) if accuracy else {})
+    figure.update_layout(scene=_scene(trials, shown, names), margin={"l": 12, "r": 12}, height=700)
+    if accuracy:
+        figure.update_layout(coloraxis=_colours(shown), margin={"t": figure.layout.margin.t + style.COLOUR_BAR})
     return figure
 
 
 def _axes(complete: pd.DataFrame, asked: tuple[str | None, ...]) -> list[str]:
     """The three columns: those asked for, then the study's objectives, accuracy last."""
-    for name in filter(None, asked):
-        if name not in OBJECTIVES:
-            raise NasError(f"unknown axis {name!r}", fix=nearest(name, OBJECTIVES))
     own = [aim.name for aim in objectives.aims(complete, fewest=3)]
     others = [name for name in dict.fromkeys([*own, *objectives.USUAL]) if name not in (*asked, "accuracy")]
     free = asked.count(None)
@@ -117,8 +114,7 @@ def _axis(trials: pd.DataFrame, values: pd.Series, name: str) -> dict:
 
 
 def _colours(shown: pd.DataFrame) -> dict:
-    bar = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.02, "yanchor": "top", "len": 1, "thickness": 10}
-    bar |= {"title": {"text": "accuracy", "side": "top"}, "tickformat": ".0%", "outlinewidth": 0, "ticks": "outside"}
+    bar = style.colour_bar("accuracy", tickformat=".0%")
     low, high = shown["accuracy"].min(), shown["accuracy"].max()
     return {"colorscale": style.SEQUENTIAL, "cmin": low, "cmax": max(high, low + 1e-6), "colorbar": bar}
 

@@ -21,7 +21,7 @@ LINE, MOST = 26, 5
 
 
 @registered
-def front_pairs(trials: pd.DataFrame, *, columns: tuple[str, ...] = ()) -> go.Figure:
+def front_pairs(trials: pd.DataFrame, *, columns: tuple[objectives.Name, ...] = ()) -> go.Figure:
     """Draw complete trials over each pair of objectives (or of `columns`), the front outlined.
 
     A study with a single objective is drawn over usual costs too. Costs over more than a decade are on log axes.
@@ -82,8 +82,7 @@ def _axes(figure: go.Figure, trials: pd.DataFrame, shown: pd.DataFrame, names: l
     figure.update_layout(
         dragmode="select",
         height=figure.layout.margin.t + 190 + 210 * (len(names) - 1),
-        margin={"b": 140, "l": 76},
-        legend={"y": -110 / (210 * (len(names) - 1) + 50)},
+        margin={"l": 76},
     )
 
 

@@ -1,6 +1,6 @@
 """The fronts of several studies in one figure: a staircase a study over its own dominated trials.
 
-Studies are comparable where their data, proxy and clip are the same; what they are stands in each study's legend entry.
+Studies are comparable where their data, proxy and clip are the same; where they are not, the subtitle says in what.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from nas.plots.accuracy_over_cost import Cost, unit_title
 from nas.plots.registry import figure as registered
 
 FADED = 0.3
+# what has to be the same where accuracies and costs are to be compared
+TOGETHER = {"dataset": "data set", "metric": "accuracy", "proxy": "proxy", "clip": "clip", "views": "number of views"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -78,12 +80,26 @@ def _axes(figure: go.Figure, trials: pd.DataFrame, shown: pd.DataFrame, cost: st
     figure.update_layout(
         xaxis=style.log_axis(title, shown[cost]) if style.spans_a_decade(shown[cost]) else style.axis(title),
         yaxis=style.accuracy_axis(objectives.accuracy_title(trials), accuracy.min(), accuracy.max()),
-        legend={"y": -0.22},
-        margin={"b": 130},
     )
+
+
+def unlike(each: dict[str, dict]) -> list[str]:
+    """What keeps studies from being compared, a phrase a fact; `each` has the facts of a study by its name.
+
+    >>> unlike({"a": {"dataset": "motion", "clip": "8x64x64"}, "b": {"dataset": "ucf101", "clip": "8x64x64"}})
+    ['<b>not the same data set: motion (a), ucf101 (b)</b>']
+    """
+    found = []
+    for fact, words in TOGETHER.items():
+        told = {name: str(facts.get(fact) or "unknown") for name, facts in each.items()}
+        if len(set(told.values())) > 1:
+            parts = ", ".join(f"{escape(value)} ({decisions.short(name, 40)})" for name, value in told.items())
+            found.append(f"<b>not the same {words}: {parts}</b>")
+    return found
 
 
 def _explained(trials: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> str:
     said = [f"{decisions.short(name, 40)}: {frame.counts(trials[trials['study'] == name])}" for name in parts]
+    said += unlike(trials.attrs.get("each", {}))
     lines = "Lines: the best accuracy of a study at each cost or less."
     return f"{'; '.join(said)}. {lines}" if parts else escape(frame.counts(trials)).capitalize() + "."

@@ -108,7 +108,7 @@ def _axes(figure: go.Figure, summary: pd.DataFrame, whole: str) -> None:
             )
             | side
         )
-    figure.update_layout(legend={"y": -0.22}, margin={"b": 120}, height=560)
+    figure.update_layout(height=520)
 
 
 def _explained(summary: pd.DataFrame, whole: str) -> str:

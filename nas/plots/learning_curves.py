@@ -37,8 +37,6 @@ def learning_curves(curves: pd.DataFrame, *, title: str = "Training and validati
     figure.update_layout(
         xaxis=style.axis("epoch (passes over the training videos)", rangemode="tozero"),
         yaxis=style.axis(escape(error), tickformat=".0%", rangemode="tozero"),
-        legend={"y": -0.2},
-        margin={"b": 80},
     )
     if curves.empty:
         style.note(figure, "no epoch finished yet")

@@ -123,8 +123,6 @@ def axes(figure: go.Figure, curves: pd.DataFrame, metric: str) -> None:
     figure.update_layout(
         xaxis=style.axis("epochs trained", range=[0.6, last + 0.4], **({"dtick": 1} if last <= 12 else {})),
         yaxis=style.accuracy_axis(f"{metric}, validation", low, high),
-        legend={"y": -0.2},
-        margin={"b": 110},
     )
 
 

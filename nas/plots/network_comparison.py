@@ -46,15 +46,20 @@ class Side:
 
 
 @registered
-def network_comparison(trials: pd.DataFrame, *, first: Choice = "knee", second: Choice = "best") -> go.Figure:
-    """Draw two trials of a study side by side: numbers, or the knee, best or cheapest of the front.
+def network_comparison(studies: pd.DataFrame, *, first: Choice = "knee", second: Choice | None = None) -> go.Figure:
+    """Draw two trials side by side: numbers, or the knee, best or cheapest of the front.
+
+    Both are of the only study, the `second` one the most accurate unless told; of several studies (column `study`),
+    `first` is of the first study and `second` of the second, the same place on its front unless told.
 
     >>> network_comparison(pd.DataFrame()).layout.annotations[0].text
     'no trial yet'
     """
-    trials = frame.tidy(trials)
+    parts = _parts(studies)
+    second = second if second is not None else "best" if len(parts) < 2 or not isinstance(first, str) else first
+    chosen_of = [(parts[0], first), (parts[:2][-1], second)]
     try:
-        sides = [_side(trials, how) for how in (first, second)]
+        sides = [_side(trials, how, several=len(parts) > 1) for trials, how in chosen_of]
     except NasError as error:
         return nothing("Two networks", error)
     drawn = comparison(*sides)
@@ -62,10 +67,24 @@ def network_comparison(trials: pd.DataFrame, *, first: Choice = "knee", second: 
     return drawn.update_layout(title={"text": title[0].upper() + title[1:]})
 
 
-def _side(trials: pd.DataFrame, how: Choice) -> Side:
+def _parts(studies: pd.DataFrame) -> list[pd.DataFrame]:
+    """The tidy frame of each study, with its own facts."""
+    if "study" not in studies or not len(studies):
+        return [frame.tidy(studies)]
+    each = studies.attrs.get("each", {})
+    parts = {name: frame.tidy(rows) for name, rows in studies.groupby("study", sort=False)}
+    for name, rows in parts.items():
+        rows.attrs = each.get(name, studies.attrs)
+    return list(parts.values())
+
+
+def _side(trials: pd.DataFrame, how: Choice, *, several: bool) -> Side:
     row = chosen.row(trials, how)
     more = tuple(chosen.accuracy(row, trials))
-    return Side(chosen.told(row, how), chosen.network(row), chosen.number(row), more)
+    told = chosen.told(row, how)
+    name = f"{trials.attrs.get('study', '')}: {told}" if several else told
+    # numbers of trials are unique in their study alone
+    return Side(name, chosen.network(row), None if several else chosen.number(row), more)
 
 
 def comparison(one: Side, other: Side) -> go.Figure:
@@ -84,7 +103,7 @@ def comparison(one: Side, other: Side) -> go.Figure:
     for pair in pairs:
         page.add(pair)
     figure = go.Figure(layout=style.layout(escape(title), page.said()))
-    top, bottom = figure.layout.margin.t, 64
+    top, bottom = figure.layout.margin.t, 56
     hidden = {"visible": False, "fixedrange": True}
     figure.add_traces(page.traces())
     return figure.update_layout(
@@ -92,8 +111,7 @@ def comparison(one: Side, other: Side) -> go.Figure:
         xaxis=hidden | {"range": [0, 1]},
         yaxis=hidden | {"range": [page.y, 0]},
         height=top + bottom + page.y,
-        margin={"l": 12, "r": 12, "b": bottom},
-        legend={"y": 0, "yanchor": "top"},
+        margin={"l": 12, "r": 12},
     )
 
 

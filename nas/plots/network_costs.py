@@ -76,8 +76,6 @@ def costs(network: Genotype, title: str, *, cost: CostName = "gflops", number: i
         yaxis=style.axis("", categoryorder="array", categoryarray=[section.name for section in found][::-1],
                          type="category", showgrid=False, ticks=""),
         height=figure.layout.margin.t + 150 + (BAR + BETWEEN) * len(found),
-        margin={"b": 150},
-        legend={"y": 0, "yref": "container", "yanchor": "bottom"},
     )  # fmt: skip
     return figure
 

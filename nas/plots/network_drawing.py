@@ -97,7 +97,7 @@ def drawing(network: Genotype, title: str, *, more: Sequence[str] = (), number: 
         yaxis=hidden | {"range": [page.y, 0]},
         height=top + bottom + page.y,
         margin={"l": 12, "r": 12, "t": top, "b": bottom},
-        legend={"y": 1, "yanchor": "bottom", "traceorder": "normal", "itemsizing": "constant"},
+        legend={"y": 1, "yref": "paper", "yanchor": "bottom", "traceorder": "normal", "itemsizing": "constant"},
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from html import escape
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from nas.plots import decisions, style
 from nas.plots import trials as frame
 from nas.units import OBJECTIVES, UNITS
 
+# an axis that figures may be asked for
+Name = Literal[*OBJECTIVES]
 # what is looked at where a study does not say: the first three, as in `nas search`
 USUAL, DEFAULT = ("accuracy", "gflops", "ginteractions", "mparams"), 3
 # letters of a data set's name on an axis

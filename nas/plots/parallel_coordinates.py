@@ -16,6 +16,7 @@ from nas.plots import decisions, marks, networks, objectives, style
 from nas.plots import trials as frame
 from nas.plots.importance import FEWEST, importance
 from nas.plots.registry import figure as registered
+from nas.schema import Count
 
 # answers of a decision that have a place of their own; more numbers stand on a scale
 PLACES = 14
@@ -31,7 +32,7 @@ HALO = ", ".join(["0 0 2px #30343c"] * 4)
 
 @registered
 def parallel_coordinates(
-    trials: pd.DataFrame, *, axes: int = 14, chosen: tuple[str, ...] = (), costs: tuple[str, ...] = ()
+    trials: pd.DataFrame, *, axes: Count = 14, chosen: tuple[str, ...] = (), costs: tuple[objectives.Name, ...] = ()
 ) -> go.Figure:
     """Draw a line a complete trial over at most `axes` axes: decisions on the left, objectives on the right.
 
@@ -56,7 +57,7 @@ def parallel_coordinates(
     dimensions = [_decision(shown[name], name) for name in names]
     dimensions += [_measure(objectives.values(shown, name), name) for name in measures]
     figure.add_trace(_lines(shown, dimensions))
-    figure.update_layout(margin={"b": 90, "l": 84, "r": 64}, height=660)
+    figure.update_layout(margin={"l": 84, "r": 64}, height=640)
     return figure
 
 
@@ -147,8 +148,9 @@ def _scale(values: np.ndarray, title: str, ticks: list[float], texts: list[str])
 
 def _lines(shown: pd.DataFrame, dimensions: list[dict]) -> go.Parcoords:
     accuracy = shown["accuracy"].to_numpy(float)
+    bar = style.colour_bar("accuracy", tickformat=".0%", y=0, yref="container")  # the axes' names stand above
     line = {"color": marks.small(accuracy), "colorscale": style.SEQUENTIAL, "showscale": True}
-    line |= {"cmin": accuracy.min(), "cmax": accuracy.max() + 1e-9, "colorbar": _bar()}
+    line |= {"cmin": accuracy.min(), "cmax": accuracy.max() + 1e-9, "colorbar": bar}
     return go.Parcoords(
         dimensions=dimensions,
         customdata=marks.numbers(shown),
@@ -160,12 +162,6 @@ def _lines(shown: pd.DataFrame, dimensions: list[dict]) -> go.Parcoords:
         rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
         unselected={"line": {"color": "#808080", "opacity": 0.06}},
     )
-
-
-def _bar() -> dict:
-    bar = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.06, "yanchor": "top", "len": 1, "thickness": 10}
-    title = {"text": "accuracy", "side": "top"}
-    return bar | {"title": title, "tickformat": ".0%", "outlinewidth": 0, "ticks": "outside", "tickcolor": style.INK}
 
 
 def _explained(trials: pd.DataFrame, shown: pd.DataFrame, names: list[str], left: int, chosen: tuple[str, ...]) -> str:

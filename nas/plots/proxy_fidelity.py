@@ -46,6 +46,7 @@ def proxy_fidelity(pairs: pd.DataFrame, found: Fidelity) -> go.Figure:
         xaxis=style.accuracy_axis(f"{metric(pairs)} by the proxy", pairs["proxy"].min(), pairs["proxy"].max()),
         yaxis=style.accuracy_axis(f"{metric(pairs)} after full training", pairs["full"].min(), pairs["full"].max()),
         coloraxis=style.colour_axis(pairs["gflops"], f"GFLOPs ({unit})"),
+        margin={"t": figure.layout.margin.t + style.COLOUR_BAR * len(pairs.head(1))},
     )
     if pairs.empty:
         style.note(figure, "no network trained in full yet")

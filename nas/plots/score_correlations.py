@@ -107,8 +107,7 @@ def _axes(figure: go.Figure, audited: pd.DataFrame) -> None:
         xaxis2=style.axis("rank correlation", domain=[0.515, 1.0], **more),
         yaxis=style.axis("", **rows),
         height=figure.layout.margin.t + 130 + ROW * len(order) + 40,
-        margin={"b": 130, "t": figure.layout.margin.t + 24},
-        legend={"y": -75 / (ROW * len(order) + 16)},
+        margin={"t": figure.layout.margin.t + 24},
     )
     for axis, name in zip(("x", "x2"), PANELS.values(), strict=True):
         font = {"size": 13, "color": style.INK}

@@ -141,7 +141,7 @@ def _axes(figure: go.Figure, steps: pd.DataFrame, aims: list[Objective]) -> None
         figure.layout[f"xaxis{number}"] = style.axis(title, tickformat=",d", nticks=6, **across)
         up = {"anchor": f"x{number}", "range": [0, high]} | ({"showticklabels": False, "matches": "y"} if panel else {})
         figure.layout[f"yaxis{number}"] = style.axis("" if panel else f"hypervolume<br>({names})", **up)
-    figure.update_layout(height=540, margin={"b": 100}, yaxis={"title": {"font": {"size": 12}}})
+    figure.update_layout(height=500, yaxis={"title": {"font": {"size": 12}}})
 
 
 def _explained(trials: pd.DataFrame, steps: pd.DataFrame, aims: list[Objective]) -> str:

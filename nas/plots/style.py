@@ -31,8 +31,8 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 # of every page: no button that sends a chart to a server of others
 CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": "hover", "showSendToCloud": False}
 
-# how far below the axes, in heights of the plot, the colour bar and the legend begin
-COLOUR_BAR, LEGEND = -0.23, -0.4
+# pixels that a colour bar with its title and ticks takes above the axes
+COLOUR_BAR = 62
 
 # column -> its name and what one unit of it counts; {clip} is the clip it is counted for
 UNITS = {
@@ -103,7 +103,10 @@ def spans_a_decade(values: Iterable[float]) -> bool:
 
 
 def layout(title: str, subtitle: str) -> go.Layout:
-    """An empty figure: title, subtitle, no background, legend below the axes."""
+    """An empty figure: title, subtitle, no background, legend at the foot.
+
+    The foot is as high as the legend and the axis need at the figure's width: `margin.b` is no place for them.
+    """
     lines = textwrap.wrap(subtitle, 110)
     return go.Layout(
         template=go.layout.Template(),
@@ -117,7 +120,7 @@ def layout(title: str, subtitle: str) -> go.Layout:
         font={"family": FONT, "size": 12, "color": INK},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 56, "r": 24, "t": 84 + 16 * len(lines), "b": 190},
+        margin={"l": 56, "r": 24, "t": 84 + 16 * len(lines), "b": 16},
         height=640,
         hovermode="closest",
         hoverlabel={
@@ -126,7 +129,7 @@ def layout(title: str, subtitle: str) -> go.Layout:
             "align": "left",
             "font": {"color": "#f2f2f2", "size": 12},
         },
-        legend={"orientation": "h", "x": 0, "y": LEGEND, "yanchor": "top", "font": {"size": 12}},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "font": {"size": 12}},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": ACCENT},
     )
 
@@ -156,7 +159,7 @@ def accuracy_axis(title: str, low: float, high: float, **more: object) -> dict:
 
 
 def colour_axis(values: Iterable[float], title: str) -> dict:
-    """A colour scale over the logarithm of `values`; its bar, below the axes, is marked with the values."""
+    """A colour scale over the logarithm of `values`; its bar, above the axes, is marked with the values."""
     logs = log10(values)
     known = logs[np.isfinite(logs)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
@@ -164,30 +167,16 @@ def colour_axis(values: Iterable[float], title: str) -> dict:
     ticks = [step for step in _steps(low, high) if low <= math.log10(step) <= high]
     decades = [step for step in ticks if f"{step:e}".startswith("1.000000")]
     ticks = decades if len(decades) > 1 else ticks
-    bar = {
-        "orientation": "h",
-        "x": 0,
-        "xanchor": "left",
-        "y": COLOUR_BAR,
-        "yanchor": "top",
-        "len": 1,
-        "thickness": 10,
-    }
-    bar |= {
-        "title": {"text": title, "side": "top"},
-        "outlinewidth": 0,
-        "tickangle": 0,
-        "tickcolor": INK,
-        "ticks": "outside",
-    }
-    bar |= {"tickvals": [math.log10(step) for step in ticks], "ticktext": [f"{step:g}" for step in ticks]}
-    return {
-        "colorscale": SEQUENTIAL,
-        "cmin": low,
-        "cmax": high,
-        "colorbar": bar,
-        "showscale": bool(len(known)),
-    }
+    marks = {"tickvals": [math.log10(step) for step in ticks], "ticktext": [f"{step:g}" for step in ticks]}
+    bar = colour_bar(title, **marks)
+    return {"colorscale": SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": bar, "showscale": bool(len(known))}
+
+
+def colour_bar(title: str, **more: object) -> dict:
+    """A colour bar above the axes, clear of the buttons at the right; `margin.t` grows by COLOUR_BAR for it."""
+    place = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "len": 0.72, "thickness": 10}
+    marks = {"outlinewidth": 0, "tickangle": 0, "tickcolor": INK, "ticks": "outside"}
+    return place | marks | {"title": {"text": title, "side": "top"}} | more
 
 
 def log10(values: Iterable[float]) -> np.ndarray:

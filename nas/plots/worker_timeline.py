@@ -52,8 +52,6 @@ def worker_timeline(trials: pd.DataFrame) -> go.Figure:
         xaxis=style.axis("time (UTC)", type="date"),
         yaxis=_rows(workers),
         height=min(HIGHEST, 330 + ROW * max(len(workers), 2)),
-        margin={"b": 110},
-        legend={"y": 0, "yref": "container", "yanchor": "bottom"},
     )
     if table.empty:
         style.note(figure, "no trial yet" if tidied.empty else "no trial has a start on record")

@@ -46,7 +46,7 @@ def test_a_figure_as_pictures(opened, nas):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["gone"], "gone: has no study.db: nothing was searched there yet; run nas search gone"),
+        (["gone"], "gone: no such folder; Known: broken s t"),
         (["s", "--board", "fidelty"], "did you mean 'fidelity'?"),
         (["s", "--board", "wrong.yaml"], "wrong.yaml:1: sections.0.figures.0.figure: the figure 'x' is unknown"),
         (["s", "--figure", "front3d", "--png", "a.png"], "the figure 'front3d' is unknown; did you mean 'front_3d'?"),

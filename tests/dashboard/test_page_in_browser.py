@@ -428,27 +428,44 @@ PAGES = {
 }
 
 
+def photographed(page, path, wait=300):
+    """Screenshots in both colour schemes: `path` with -light and -dark before its ending."""
+    page.wait_for_timeout(wait)
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=path.with_stem(f"{path.stem}-{scheme}"))
+
+
+def overlapping(page):
+    """Pairs of things in figures that lie on each other: axis titles, legends, colour bars."""
+    return page.evaluate("""() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
+      const parts = [...plot.querySelectorAll(".xtitle, .legend, .cbcoloraxis .cbfills, .cbcoloraxis text")];
+      const boxes = parts.map((part) => [part, part.getBoundingClientRect()]).filter(([, box]) => box.width);
+      return boxes.flatMap(([one, a], place) => boxes.slice(place + 1).filter(([other, b]) =>
+        !one.closest(".cbcoloraxis, .legend")?.contains(other)
+        && a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1,
+      ).map(([other]) => `${plot.dataset.id}: ${one.textContent} on ${other.textContent}`));
+    })""")
+
+
 @pytest.mark.parametrize("screen", ["wide", "telephone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_on_every_screen(opened, shots, name, scheme, screen):
-    page = opened(static.render(PAGES[name]()), scheme=scheme, **(TELEPHONE if screen == "telephone" else {}))
-    page.wait_for_timeout(900)
-    page.screenshot(path=shots / f"{name}-{scheme}-{screen}-1-top.png")
+def test_every_page_on_every_screen(opened, shots, name, screen):
+    page = opened(static.render(PAGES[name]()), **(TELEPHONE if screen == "telephone" else {}))
+    photographed(page, shots / f"{name}-{screen}-1-top.png", wait=900)
     if page.locator("tr[data-number]").count():
         page.evaluate("document.querySelector('#trials').scrollIntoView()")
         page.wait_for_timeout(500)
         page.locator("tr[data-number]").first.click()
         page.wait_for_selector("#details section")
-        page.wait_for_timeout(500)
-        page.screenshot(path=shots / f"{name}-{scheme}-{screen}-2-details.png")
+        photographed(page, shots / f"{name}-{screen}-2-details.png", wait=500)
         page.keyboard.press("Escape")
         page.evaluate("document.querySelector('#explorer').scrollIntoView()")
         page.click("#toggle")
-        page.wait_for_timeout(900)
-        page.screenshot(path=shots / f"{name}-{scheme}-{screen}-3-filters.png")
+        photographed(page, shots / f"{name}-{screen}-3-filters.png", wait=900)
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
     assert page.locator(".plot .empty").count() == 0, "a figure that could not be drawn"
+    assert not overlapping(page)
 
 
 def webgl(made):

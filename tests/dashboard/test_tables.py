@@ -9,7 +9,7 @@ from tests.searched import search, searched
 
 def test_a_study_as_tables(tmp_path):
     opened = searched(tmp_path, stopping={"rungs": [2, 4]})
-    found = tables.of_study(opened)
+    (found,) = tables.of_studies([opened])
     trials, curves = found["trials"], found["curves"]
     assert len(trials) == 20 and trials.attrs["rungs"] == [2, 4] and trials.attrs["epochs"] == 8
     assert curves.groupby("trial").size().to_dict() == dict(zip(trials["number"], trials["epochs"], strict=True))
@@ -30,7 +30,7 @@ def test_times_of_trials_are_in_utc_and_in_order(tmp_path):
 
 
 def test_an_empty_study_has_empty_tables(tmp_path):
-    found = tables.of_study(searched(tmp_path, 0))
+    (found,) = tables.of_studies([searched(tmp_path, 0)])
     assert {name: len(table) for name, table in found.items()} == dict.fromkeys(found, 0)
     assert found["trials"].attrs["objectives"] == ["accuracy", "gflops"]
 
@@ -39,6 +39,17 @@ def test_several_studies_in_one_table(tmp_path):
     one, two = searched(tmp_path, 4, name="one"), searched(tmp_path, 6, name="two", objectives="accuracy,mparams")
     both = tables.together([tables.of_study(study)["trials"] for study in (one, two)])
     assert both["study"].value_counts().to_dict() == {"one": 4, "two": 6}
+
+
+def test_studies_of_one_name_are_told_apart(tmp_path):
+    for place in "ab":
+        (tmp_path / place).mkdir()
+    one, two = (searched(tmp_path / place, count, name="k400") for place, count in (("a", 3), ("b", 4)))
+    found = tables.of_studies([one, two])
+    assert [each["trials"].attrs["study"] for each in found] == ["a/k400", "b/k400"]
+    assert found[0]["studies"]["study"].value_counts().to_dict() == {"a/k400": 3, "b/k400": 4}
+    assert set(found[1]["studies"].attrs["each"]) == {"a/k400", "b/k400"}
+    assert tables.names([one]) == ["k400"]
 
 
 def test_what_a_study_gains_while_it_is_open_is_seen(tmp_path):

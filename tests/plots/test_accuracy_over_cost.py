@@ -69,6 +69,12 @@ def test_networks_of_another_data_set_have_an_axis_of_their_own():
     )
 
 
+def test_published_networks_may_be_left_out():
+    alone, beside = (accuracy_over_cost(trials(), references(), published=how) for how in (False, True))
+    assert drawn(alone) == drawn(beside) and len(alone.data) < len(beside.data)
+    assert alone == accuracy_over_cost(trials()) and alone.layout.xaxis.type != "log"
+
+
 def test_networks_measured_with_other_clips_have_another_symbol():
     kinetics = references()[:2]
     many = pd.concat([kinetics, kinetics, kinetics], ignore_index=True)

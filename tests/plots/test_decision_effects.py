@@ -29,7 +29,7 @@ def drawn(figure):
             trace.hovertext or [], trace.x, trace.error_x.array, trace.error_x.arrayminus, strict=False
         ):
             decision, answer = text.split("<br>")[0].split(": ")
-            rows[decision, answer] = (100 * x, 100 * (x - minus), 100 * (x + plus), trace.name == "more than chance")
+            rows[decision, answer] = (x, x - minus, x + plus, trace.name == "the decision matters (p ≤ 0.05)")
     return rows
 
 
@@ -68,6 +68,13 @@ def test_answers_stand_in_their_order():
     assert [ticks.index(answer) for answer in ("25", "50", "75", "100")] == sorted(
         map(ticks.index, ("25", "50", "75", "100"))
     )
+
+
+def test_the_axis_counts_percentage_points():
+    figure = decision_effects(table())
+    assert "percentage points" in figure.layout.xaxis.title.text and figure.layout.xaxis.tickformat == "+~g"
+    assert max(abs(x) for trace in figure.data for x in trace.x) > 2
+    assert decision_effects(pd.DataFrame()).layout.xaxis.range == (-10, 10), "nothing to show: no range of its own"
 
 
 def test_many_networks_are_drawn_from_with_a_fixed_seed():

@@ -52,6 +52,16 @@ def test_trainings_of_one_network_are_put_together_within_a_study_only():
     assert drawn == [0, 0]
 
 
+def test_what_cannot_be_compared_is_said():
+    table = studies()
+    one = {"dataset": "motion", "proxy": "width x0.25", "clip": "8x64x64", "seed": 1}
+    table.attrs = one | {"each": {"a": one, "b": one | {"proxy": "<b>width x0.5", "seed": 2}}}
+    told = fronts_compared(table).layout.title.subtitle.text.replace("<br>", " ")
+    assert "not the same proxy: width x0.25 (a), &lt;b&gt;width x0.5 (b)" in told and "data set" not in told
+    table.attrs["each"]["b"] = one
+    assert "not the same" not in fronts_compared(table).layout.title.subtitle.text
+
+
 @pytest.mark.parametrize("table", [pd.DataFrame(), made_up(0)["trials"], pd.DataFrame({"study": []})])
 def test_nothing_to_compare(table):
     assert fronts_compared(table).layout.annotations[0].text == "no trial yet"

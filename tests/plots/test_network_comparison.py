@@ -1,6 +1,7 @@
 """Two networks beside one another: equal stages, different ones, lines that differ, costs."""
 
 import doctest
+import re
 
 import pandas as pd
 import pytest
@@ -74,6 +75,17 @@ def test_two_trials_of_a_study():
         assert f"top-1 accuracy {100 * table['accuracy'][number]:.1f} %" in text
     assert {n for trace in figure.data if trace.customdata is not None for n in trace.customdata} == {1, 6}
     assert "the knee of the front" in network_comparison(table).layout.title.text
+
+
+def test_the_knees_of_two_studies():
+    one, other = (made_up(40, seed)["trials"].assign(study=f"s{seed}") for seed in range(2))
+    table = pd.concat([one, other], ignore_index=True)
+    table.attrs = {"each": {"s0": one.attrs | {"study": "s0"}, "s1": other.attrs | {"study": "s1"}}}
+    told = network_comparison(table).layout.title.text
+    assert re.fullmatch(r"S0: trial \d+, the knee of the front and s1: trial \d+, the knee of the front", told)
+    assert "s1: trial 3" in network_comparison(table, first=1, second=3).layout.title.text
+    drawn = network_comparison(table).data
+    assert all(trace.customdata is None for trace in drawn), "numbers of trials are unique in a study alone"
 
 
 @pytest.mark.parametrize("table", [pd.DataFrame(), trials(0), trials(), made_up(5)["trials"].assign(state="failed")])

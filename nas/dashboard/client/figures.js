@@ -5,6 +5,7 @@ const cards = new Map(); // id -> { id, figure, element, plot, spec, near, drawn
 const WEBGL = { scattergl: 2, splom: 2, scatterpolargl: 2, parcoords: 3, scatter3d: 1, surface: 1, mesh3d: 1 };
 const CONTEXTS = 14;
 const NARROW = 480;
+const ONE_ROW = 34; // pixels of a legend
 
 const near = new IntersectionObserver(
   (entries) =>
@@ -31,7 +32,16 @@ const resized = new ResizeObserver((entries) =>
 function fitWidth(card) {
   if (!card.drawn || card.plot.clientWidth === card.width || !card.plot.clientWidth) return;
   card.width = card.plot.clientWidth;
-  Plotly.Plots.resize(card.plot);
+  Plotly.Plots.resize(card.plot).then(() => fitHeight(card));
+}
+
+// Rows of the legend beyond the first make the figure higher, in place of its axes lower.
+function fitHeight({ plot, height, drawn }) {
+  const legend = drawn && plot.querySelector(".infolayer .legend");
+  const wanted = height + Math.max(0, Math.round(legend?.getBBox().height ?? 0) - ONE_ROW);
+  if (!drawn || Math.abs(wanted - plot.clientHeight) < 8) return undefined;
+  plot.style.height = `${wanted}px`;
+  return Plotly.Plots.resize(plot);
 }
 
 // A figure's place on the page; `figure` is one of the payload's.
@@ -101,13 +111,14 @@ async function draw(card) {
   if (figure !== card.figure) return draw(card); // new data came meanwhile
   const zoomed = card.revision !== figure.revision ? {} : card.drawn ? ranges(card) : (card.kept ?? {});
   Object.assign(card, { spec, revision: figure.revision, given: given(spec.layout), stale: false });
+  for (const [part, change] of Object.entries(zoomed)) Object.assign((spec.layout[part] ??= {}), change);
   if (card.contexts && !makeRoom(card)) return later(card);
   light(card);
   card.width = card.plot.clientWidth;
   await (card.drawn ? Plotly.react : Plotly.newPlot)(fresh(card), spec.data, spec.layout, config());
   if (!card.drawn) connect(card);
   card.drawn = true;
-  if (Object.keys(zoomed).length) await Plotly.relayout(card.plot, zoomed);
+  await fitHeight(card);
 }
 
 // No room for one more WebGL figure: it is drawn when others have left the screen.
@@ -170,13 +181,13 @@ const given = (layout) =>
     ),
   );
 
-// What a user has zoomed or turned to, as changes of the layout: what differs from the figure as it was given.
+// What a user has zoomed or turned to: parts of the layout that differ from the figure as it was given.
 function ranges({ plot, given: first }) {
   const changes = {};
   for (const [key, part] of Object.entries(plot.layout ?? {})) {
     const [name, now] = /^scene\d*$/.test(key) ? ["camera", part.camera] : ["range", part?.range];
     if (!/^([xy]axis|scene)\d*$/.test(key) || !now || part.autorange === true) continue;
-    if (JSON.stringify(now) !== JSON.stringify(first[key] ?? null)) changes[`${key}.${name}`] = structuredClone(now);
+    if (JSON.stringify(now) !== JSON.stringify(first[key] ?? null)) changes[key] = { [name]: structuredClone(now) };
   }
   return changes;
 }
@@ -215,13 +226,17 @@ function fit(card, data, layout) {
     margin.t = lettered ? 64 : above ? 34 : 18;
   }
   delete layout.title;
-  card.plot.style.height = `${Math.max(height - Math.max(0, top - (margin.t ?? top) - 60), 240)}px`;
+  const { colorbar } = layout.coloraxis ?? {};
+  if (colorbar?.orientation === "h") Object.assign(colorbar, { yref: "container", yanchor: "top" });
+  card.height = Math.max(height - Math.max(0, top - (margin.t ?? top)), 240);
+  card.plot.style.height = `${card.height}px`;
   delete layout.height;
   delete layout.width;
   layout.autosize = true;
   if (card.plot.clientWidth >= NARROW) return;
   layout.font = { ...layout.font, size: 10 };
-  margin.l = margin.r = 8;
+  const named = data.some(({ type }) => type === "parcoords"); // names that lean to the right
+  [margin.l, margin.r] = named ? [28, 56] : [8, 8];
   for (const trace of data) if (trace.mode === "markers+text") trace.mode = "markers"; // names: hover texts have them
   for (const [key, axis] of Object.entries(layout)) {
     if (!/^xaxis\d*$/.test(key) || !axis.tickvals) continue;

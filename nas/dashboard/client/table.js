@@ -78,6 +78,17 @@ function buildTable() {
   table.search.fixed("nas", (_, item) => inTable(item.row));
   table.draw();
   tableKeys(element, table.table().container());
+  showsMore(table.table().container());
+}
+
+// A shade on the right while columns lie beyond it.
+function showsMore(container) {
+  const body = container.querySelector(".dt-scroll-body");
+  const look = () =>
+    container.classList.toggle("more", body.scrollWidth - body.clientWidth - body.scrollLeft > 4);
+  body.addEventListener("scroll", look, { passive: true });
+  new ResizeObserver(look).observe(body.firstElementChild);
+  new ResizeObserver(look).observe(body);
 }
 
 const tableHeight = () => `${Math.round(Math.min(520, 0.62 * innerHeight))}px`;
