@@ -28,6 +28,7 @@ PRINTED = "x-thin-open"
 CLIPS = 2
 # where the panel of other data sets begins, and where the trials' axis then ends
 TRIALS_TOP, PANEL_BOTTOM = 0.55, 0.62
+PANEL = 90  # pixels that the panel makes a figure higher
 # nominal pixels, to place labels without overlap: of the axes, of a letter, of a line, around a point.
 # Longer names are cut; narrower screens hide the labels (page.css), and hover texts tell the names.
 LONGEST = 24
@@ -92,7 +93,8 @@ def _panel(figure: go.Figure, rated: pd.DataFrame, costs: pd.Series) -> None:
     place = _Place(costs, right["range"], (1 - PANEL_BOTTOM) * HEIGHT, across=figure.layout.xaxis.range)
     _add_groups(figure, rated, place, yaxis="y2")
     title = "published top-1<br>on " + ", ".join(escape(name) for name in sorted(set(datasets)))
-    figure.update_layout(yaxis2=right | {"title": {"text": title, "standoff": 26, "font": {"size": 11}}})
+    right["title"] = {"text": title, "standoff": 26, "font": {"size": 11}}
+    figure.update_layout(yaxis2=right, height=figure.layout.height + PANEL)
 
 
 def _add_groups(figure: go.Figure, rated: pd.DataFrame, place: _Place, **more: object) -> None:

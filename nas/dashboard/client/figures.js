@@ -5,6 +5,7 @@ const cards = new Map(); // id -> { id, figure, element, plot, spec, near, drawn
 const WEBGL = { scattergl: 2, splom: 2, scatterpolargl: 2, parcoords: 3, scatter3d: 1, surface: 1, mesh3d: 1 };
 const CONTEXTS = 14;
 const NARROW = 480;
+const FARTHER = 1.4; // a scene's titles need the room
 const ONE_ROW = 34; // pixels of a legend
 
 const near = new IntersectionObserver(
@@ -36,13 +37,18 @@ function fitWidth(card) {
 }
 
 // Rows of the legend beyond the first make the figure higher, in place of its axes lower.
-function fitHeight({ plot, height, drawn }) {
-  const legend = drawn && plot.querySelector(".infolayer .legend");
-  const wanted = height + Math.max(0, Math.round(legend?.getBBox().height ?? 0) - ONE_ROW);
-  if (!drawn || Math.abs(wanted - plot.clientHeight) < 8) return undefined;
-  plot.style.height = `${wanted}px`;
-  return Plotly.Plots.resize(plot);
+async function fitHeight(card) {
+  const legend = card.drawn && card.plot.querySelector(".infolayer .legend");
+  const more = Math.max(0, Math.round(legend?.getBBox().height ?? 0) - ONE_ROW);
+  if (!card.drawn || Math.abs(more - card.more) < 8) return;
+  card.more = more;
+  const height = card.height + more;
+  card.plot.style.height = `${height}px`;
+  const bar = card.plot.layout.coloraxis?.colorbar?.yref === "container";
+  await Plotly.relayout(card.plot, { autosize: true, ...(bar ? { "coloraxis.colorbar.y": barAt(height) } : {}) });
 }
+
+const barAt = (height) => 1 - 22 / height; // room for its name above it
 
 // A figure's place on the page; `figure` is one of the payload's.
 function makeCard(figure) {
@@ -50,7 +56,7 @@ function makeCard(figure) {
   const heading = make("h3", { text: figure.title });
   const caption = make("figcaption", { text: figure.note ?? "" });
   const element = make("figure", { class: figure.wide ? "card wide" : "card" }, heading, plot, caption);
-  const card = { id: figure.id, element, plot, heading, caption, near: false, drawn: false, stale: false };
+  const card = { id: figure.id, element, plot, heading, caption, near: false, drawn: false, stale: false, more: 0 };
   cards.set(figure.id, card);
   setFigure(card, figure);
   near.observe(plot);
@@ -226,10 +232,9 @@ function fit(card, data, layout) {
     margin.t = lettered ? 64 : above ? 34 : 18;
   }
   delete layout.title;
-  const { colorbar } = layout.coloraxis ?? {};
-  if (colorbar?.orientation === "h") Object.assign(colorbar, { yref: "container", yanchor: "top" });
   card.height = Math.max(height - Math.max(0, top - (margin.t ?? top)), 240);
-  card.plot.style.height = `${card.height}px`;
+  card.plot.style.height = `${card.height + card.more}px`;
+  placeBar(layout, card.height + card.more);
   delete layout.height;
   delete layout.width;
   layout.autosize = true;
@@ -237,6 +242,8 @@ function fit(card, data, layout) {
   layout.font = { ...layout.font, size: 10 };
   const named = data.some(({ type }) => type === "parcoords"); // names that lean to the right
   [margin.l, margin.r] = named ? [28, 56] : [8, 8];
+  const { eye } = layout.scene?.camera ?? {};
+  if (eye) for (const axis of ["x", "y", "z"]) eye[axis] *= FARTHER;
   for (const trace of data) if (trace.mode === "markers+text") trace.mode = "markers"; // names: hover texts have them
   for (const [key, axis] of Object.entries(layout)) {
     if (!/^xaxis\d*$/.test(key) || !axis.tickvals) continue;
@@ -245,6 +252,18 @@ function fit(card, data, layout) {
       if (axis.ticktext) axis.ticktext = [...axis.ticktext].filter((_, place) => place % 2 === 0);
     }
   }
+}
+
+// A colour bar above the axes, its name as a note over it: plotly keeps twice the room for a name of the bar's own.
+function placeBar(layout, height) {
+  const { colorbar, showscale } = layout.coloraxis ?? {};
+  if (colorbar?.orientation !== "h" || showscale === false) return;
+  const place = { x: 0, xref: "paper", xanchor: "left", y: 1, yref: "paper", yanchor: "bottom", yshift: 49 };
+  const note = { text: colorbar.title?.text ?? "", showarrow: false, font: { size: 12 }, ...place };
+  layout.annotations = [...(layout.annotations ?? []), note];
+  layout.margin.t = 70;
+  delete colorbar.title;
+  Object.assign(colorbar, { y: barAt(height), yref: "container", yanchor: "top", ypad: 0, xpad: 0 });
 }
 
 // customdata -> a trial number a point (null where there is none), or null for a trace without trials
