@@ -1,7 +1,8 @@
 """The page while a search runs: a Dash server that looks at the studies' files and sends what has changed.
 
 The browser asks twice a second; the answer is nothing unless a file of a study has another size or time than before, so
-that an idle page costs next to nothing. Whoever may open it is decided in `nas.dashboard.access`.
+that an idle page costs next to nothing. What has changed is told at once without its figures, which take longer, and
+with them when the browser asks again. Whoever may open it is decided in `nas.dashboard.access`.
 """
 
 from __future__ import annotations
@@ -51,17 +52,22 @@ class Watch:
         self.stamp: Stamp | None = None
         self.version = 0
         self.told: dict[str, Any] = {}
+        self.drawn = False  # whether what is told has figures
         self.opened = [studies.open_study(folder) for folder in self.folders]
 
-    def now(self) -> dict[str, Any]:
-        """Version and payload; where the studies cannot be read just now, the last version and an error in words."""
+    def now(self, *, whole: bool = False) -> dict[str, Any]:
+        """Version and payload; where the studies cannot be read just now, the last version and an error in words.
+
+        Unless the `whole` is asked for, what has changed since the last call comes without figures at first.
+        """
         with self.lock:
             stamp = self._look()
-            if stamp != self.stamp:
+            if stamp != self.stamp or not self.drawn:
+                self.drawn = whole or not self.drawn
                 try:
-                    told = {"payload": payload(self.opened, self.board)}
+                    told = {"payload": payload(self.opened, self.board, figures=self.drawn)}
                 except NasError as error:
-                    told = {"error": str(error)}
+                    self.drawn, told = True, {"error": str(error)}
                 self.version += 1
                 self.stamp, self.told = stamp, {"version": self.version, **told}
             return self.told
@@ -105,7 +111,7 @@ class App(dash.Dash):
 
     def interpolate_index(self, **parts: str) -> str:
         """The page with the studies as they are now, and Dash's own elements at its end."""
-        told = self.watch.now()
+        told = self.watch.now(whole=True)
         page = static.render(told.get("payload") or EMPTY, live=True)
         own = "".join(parts[name] for name in ("css", "app_entry", "config", "scripts", "renderer"))
         head, _, end = page.rpartition("<!--live-->")

@@ -28,8 +28,9 @@ def together(shown: pd.DataFrame) -> pd.DataFrame:
     >>> together(frame.tidy(pd.DataFrame(table)))[["number", "accuracy", "trainings"]].to_numpy().tolist()
     [[1.0, 0.5, 2.0], [3.0, 0.5, 1.0]]
     """
-    facts = dict(shown.attrs)
-    shown = shown.reset_index(drop=True).assign(trainings=1, spread=np.nan, told="")
+    facts, shown = dict(shown.attrs), shown.reset_index(drop=True)
+    shown.attrs = {}  # pandas copies them at every step
+    shown = shown.assign(trainings=1, spread=np.nan, told="")
     shown.attrs = facts
     again = shown["key"].duplicated(keep=False) & (shown["key"] != "")
     if not again.any():

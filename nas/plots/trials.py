@@ -34,6 +34,7 @@ def metric(trials: pd.DataFrame) -> str:
 def tidy(trials: pd.DataFrame) -> pd.DataFrame:
     """A copy with every column there, numbers as numbers, texts as texts, and the same attrs."""
     tidied = trials.copy()
+    tidied.attrs = {}  # pandas copies them at every step
     for column in (*NUMBERS, *TEXTS, "on_front"):
         if column not in tidied:
             tidied[column] = None
@@ -122,7 +123,9 @@ def hover(trials: pd.DataFrame) -> list[str]:
     """One hover text a trial: number, design, accuracy, costs with units and clip, decisions; all escaped."""
     decisions = [column for column in trials if str(column).startswith(DECISION)]
     errors = noise(trials)
-    rows = trials.to_dict("records")
+    plain = trials.copy()
+    plain.attrs = {}
+    rows = plain.to_dict("records")
     return [_told(row, error, clip(trials), decisions) for row, error in zip(rows, errors, strict=True)]
 
 

@@ -58,6 +58,16 @@ class TestWatch:
         told = watch.now()
         assert told["version"] > before and len(told["payload"]["studies"][0]["trials"]["number"]) == 13
 
+    def test_trials_come_at_once_and_their_figures_after_them(self, opened):
+        watch = Watch([opened.folder], BOARD)
+        assert watch.now()["payload"]["figures"]
+        search(opened, 13)
+        told, more, same = watch.now(), watch.now(), watch.now()
+        assert "figures" not in told["payload"] and len(told["payload"]["studies"][0]["trials"]["number"]) == 13
+        assert more["version"] == told["version"] + 1 and more["payload"]["figures"] and same is more
+        search(opened, 14)
+        assert watch.now(whole=True)["payload"]["figures"], "a page that is opened now has all"
+
     def test_a_full_training_is_a_new_version(self, opened):
         watch = Watch([opened.folder], BOARD)
         before = watch.now()["version"]
@@ -162,6 +172,8 @@ def test_new_trials_appear_without_a_reload_and_nothing_is_lost(opened, served, 
     wait_for(shown, "14 trials", 20)
     assert time.monotonic() - began < 20
     assert shown.evaluate("window.untouched"), "the page was loaded anew"
+    found = f"{figure}.data.some((trace) => Array.from(trace.customdata ?? []).some((number) => number >= 12))"
+    shown.wait_for_function(found, timeout=20_000)
     assert shown.evaluate(f"{figure}._fullLayout.xaxis.range") == [0.001, 0.002], "the zoom is kept"
     assert "3" in shown.inner_text("#details h2, #details-heading") and "trial" in shown.inner_text("#said")
     shown.screenshot(path=shots / "live.png")

@@ -65,6 +65,7 @@ function makeCard(figure) {
 }
 
 function setFigure(card, figure) {
+  if (card.figure === figure) return;
   card.figure = figure;
   card.spec = null;
   card.heading.textContent = figure.title;

@@ -117,6 +117,7 @@ async function update(payload) {
   const name = study()?.name;
   const bar = JSON.stringify(state.payload.studies.map((one) => one.name));
   await ready(payload);
+  for (const part of ["figures", "sections"]) payload[part] ??= state.payload[part]; // the new ones follow
   offline("");
   state.payload = payload;
   state.study = Math.max(
