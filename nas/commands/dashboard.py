@@ -24,7 +24,7 @@ def dashboard(
     svg: Annotated[str | None, typer.Option(help="--figure: write this file.")] = None,
     pdf: Annotated[str | None, typer.Option(help="--figure: write this file.")] = None,
     width: Annotated[str, typer.Option(help="Width of the picture: 180mm, 3.5in, 700 (pixels).")] = "180mm",
-    height: Annotated[str, typer.Option(help="Height of the picture.")] = "160mm",
+    height: Annotated[str | None, typer.Option(help="Its height; default: what the figure needs.")] = None,
     font: Annotated[float, typer.Option(min=2, max=72, help="Letters of the picture, in points.")] = 8.0,
     title: Annotated[bool, typer.Option("--title/--no-title", help="With the figure's own title and notes.")] = True,
     imports: Imports = None,
@@ -37,7 +37,7 @@ def dashboard(
         raise typer.BadParameter("--figure and one of --png, --svg, --pdf belong together", param_hint="--figure")
     if figure is not None:
         try:
-            sizes = {"width": making.length(width), "height": making.length(height)}
+            sizes = {"width": making.length(width), "height": making.length(height) if height else None}
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--width, --height") from None
         making.draw(study, figure, option or [], pictures, **sizes, font=font, title=title, console=console)

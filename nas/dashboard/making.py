@@ -46,7 +46,7 @@ def draw(
     paths: Mapping[str, str],
     *,
     width: float,
-    height: float,
+    height: float | None,
     font: float,
     title: bool,
     console: Console,

@@ -6,6 +6,7 @@ import importlib
 import logging
 import math
 import re
+import textwrap
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -17,8 +18,9 @@ from nas.plots.style import COLOUR_BAR
 FORMATS = ("png", "svg", "pdf")
 INCH = 96.0  # pixels of a page, as browsers count them
 UNITS = {"": 1.0, "px": 1.0, "in": INCH, "mm": INCH / 25.4, "cm": INCH / 2.54, "pt": INCH / 72}
-# in pixels at letters of 12: ticks and title below an axis, a line of a legend, a letter
-TICKS, ROW, LETTER = 72.0, 20.0, 7.4
+# in pixels at letters of 12: ticks and title below an axis, a line of a legend, of a subtitle, a letter
+TICKS, ROW, SUBTITLE, LETTER = 72.0, 20.0, 18.0, 7.0
+BESIDE = 80.0  # pixels beside an axis
 NARROW = 500.0  # pixels
 BLACK = "#1c2128"  # of letters on paper
 SHARE = 0.3  # of the height that the axes need at least
@@ -31,22 +33,28 @@ def write(
     path: Path,
     *,
     width: float = 700.0,
-    height: float = 900.0,
+    height: float | None = None,
     font: float = FONT,
     title: bool = True,
 ) -> None:
     """Write the figure to `path`, whose ending says the format; sizes in pixels of a page, letters in points.
 
-    Letters, marks and lines keep their proportions: at twice the `font` all of them are twice as large. Raises NasError
-    for another ending, for a size that leaves nothing for the axes, without kaleido or Chromium, and where the file
-    cannot be written.
+    Without a `height` the picture is as high as the figure was made. Letters, marks and lines keep their proportions:
+    at twice the `font` all of them are twice as large. Raises NasError for another ending, for a height that leaves
+    nothing for the axes, without kaleido or Chromium, and where the file cannot be written.
     """
     form = path.suffix.removeprefix(".").lower()
     if form not in FORMATS:
         raise NasError(f"'{path.name}' ends in none of .{' .'.join(FORMATS)}", fix="name a file such as front.svg")
     zoom = font * INCH / 72 / FONT
-    sizes = {"width": round(width / zoom), "height": round(height / zoom)}
-    figure = _fitted(go.Figure(figure), sizes["width"], sizes["height"], title=title)
+    figure = go.Figure(figure)
+    top, own = figure.layout.margin.t or 0, figure.layout.height or 640
+    _fit(figure, width / zoom, title=title)
+    rows = _legend_rows(figure, width / zoom)
+    tall = height / zoom if height else own + (figure.layout.margin.t or 0) - top + ROW * max(rows - 1, 0)
+    if height:
+        _check(figure, tall, rows, title=title)
+    sizes = {"width": round(width / zoom), "height": round(tall)}
     figure.update_layout(paper_bgcolor="white" if form == "png" else "rgba(0,0,0,0)")
     logging.getLogger("choreographer").setLevel(logging.CRITICAL)  # it tells of a message of Chromium cut in two
     try:
@@ -62,27 +70,40 @@ def write(
     files.write(path, data)
 
 
-def _fitted(figure: go.Figure, width: float, height: float, *, title: bool) -> go.Figure:
-    """The figure for another size; raises NasError where what stands around the axes would leave too little of them."""
+def _fit(figure: go.Figure, width: float, *, title: bool) -> None:
+    """Prepare a figure, in place, for paper and a width."""
     layout = figure.layout
-    bar = layout.coloraxis.colorbar
-    above = COLOUR_BAR if bar.orientation == "h" and layout.coloraxis.showscale is not False else 0
     if not title:
-        layout.title, layout.margin.t = None, 16 + above
-    rows = _legend_rows(figure, width - (layout.margin.l or 0) - (layout.margin.r or 0))
-    around = (layout.margin.t or 0) + TICKS + ROW * rows
+        bar = layout.coloraxis.colorbar.orientation == "h" and layout.coloraxis.showscale is not False
+        layout.title, layout.margin.t = None, 16 + COLOUR_BAR * bar
+    elif told := layout.title.subtitle.text:
+        lines = _wrapped(told.replace("<br>", " "), width)
+        layout.margin.t += SUBTITLE * (len(lines) - told.count("<br>") - 1)
+        layout.title.subtitle.text = "<br>".join(lines)
+    for axis in figure.select_xaxes():
+        lines = [line for part in (axis.title.text or "").split("<br>") for line in _wrapped(part, width - BESIDE)]
+        axis.title.text = "<br>".join(lines)
+    if width < NARROW:
+        figure.update_traces(mode="markers", selector={"mode": "markers+text"})  # names would lie on each other
+    figure.update_layout(height=None, font={"color": BLACK})
+
+
+def _wrapped(text: str, width: float) -> list[str]:
+    return textwrap.wrap(text, max(12, int((width - 24) / LETTER)), break_long_words=False)
+
+
+def _check(figure: go.Figure, height: float, rows: int, *, title: bool) -> None:
+    """Raise NasError where what stands around the axes, a legend of `rows` among it, would leave too little of them."""
+    around = (figure.layout.margin.t or 0) + TICKS + ROW * rows
     if height - around < SHARE * height:
         problem = f"the picture is too low: of {height:.0f} pixels, {max(height - around, 0):.0f} are left for the axes"
         needed = f"make it {around / (1 - SHARE) / height:.1f} times as high, lower --font"
         raise NasError(problem, fix=f"{needed}{', or add --no-title' if title else ''}")
-    if width < NARROW:
-        figure.update_traces(mode="markers", selector={"mode": "markers+text"})  # names would lie on each other
-    figure.update_layout(height=None, font={"color": BLACK})
-    return figure
 
 
 def _legend_rows(figure: go.Figure, width: float) -> int:
-    """How many lines the legend takes, each entry as wide as its name."""
+    """How many lines the legend takes, each entry as wide as the longest name."""
+    width -= (figure.layout.margin.l or 0) + (figure.layout.margin.r or 0)
     names = dict.fromkeys(trace.name for trace in figure.data if trace.name and trace.showlegend is not False)
     widest = max((LETTER * len(name) + 60 for name in names), default=0)
     return math.ceil(len(names) / max(1, width // max(widest, 1)))

@@ -49,7 +49,7 @@ def accuracy_over_deflation(
 
     >>> accuracy_over_deflation(pd.DataFrame({"state": ["complete"], "accuracy": 0.5, "gflops": 1.0})
     ...     ).layout.annotations[0].text
-    'no decision of this space is about deflation'
+    'no decision of this space is about<br>deflation'
     """
     trials = frame.tidy(trials)
     shown = networks.measured(trials, "gflops")

@@ -27,7 +27,7 @@ def decision_importance(trials: pd.DataFrame, *, decisions_shown: Count = 14) ->
     nothing.
 
     >>> decision_importance(pd.DataFrame({"state": "complete", "accuracy": [0.5]})).layout.annotations[0].text
-    'importance needs 10 complete trials, there is 1'
+    'importance needs 10 complete trials,<br>there is 1'
     """
     trials = frame.tidy(trials)
     complete = trials[(trials["state"] == "complete") & trials["accuracy"].notna()]

@@ -104,7 +104,7 @@ def _axis(trials: pd.DataFrame, values: pd.Series, name: str) -> dict:
     font = {"size": 11, "color": style.INK}
     axis = lines | {"title": {"text": title, "font": font}, "tickfont": font}
     if name == "accuracy":
-        return axis | {"tickformat": ".0%"}
+        return axis | {"tickformat": "~%"}
     if not style.spans_a_decade(values):
         return axis
     log = style.log_axis("", values)
@@ -114,7 +114,7 @@ def _axis(trials: pd.DataFrame, values: pd.Series, name: str) -> dict:
 
 
 def _colours(shown: pd.DataFrame) -> dict:
-    bar = style.colour_bar("accuracy", tickformat=".0%")
+    bar = style.colour_bar("accuracy", tickformat="~%")
     low, high = shown["accuracy"].min(), shown["accuracy"].max()
     return {"colorscale": style.SEQUENTIAL, "cmin": low, "cmax": max(high, low + 1e-6), "colorbar": bar}
 

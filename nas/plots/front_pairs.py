@@ -95,7 +95,7 @@ def _axis(values: pd.Series, name: str, title: str) -> dict:
     small = {"title": {"text": title, "standoff": 8, "font": {"size": 11}}, "tickfont": {"size": 10}}
     if name != "accuracy" and style.spans_a_decade(values):
         return style.log_axis(title, values) | small
-    return style.axis(title, **({"tickformat": ".0%"} if name == "accuracy" else {})) | small
+    return style.axis(title, **({"tickformat": "~%"} if name == "accuracy" else {})) | small
 
 
 def _nothing(trials: pd.DataFrame, complete: pd.DataFrame, names: list[str]) -> str:

@@ -6,6 +6,7 @@ Costs of `style.UNITS` keep their names there; the others of `nas.units` are tol
 from __future__ import annotations
 
 import math
+import textwrap
 from html import escape
 from typing import Literal
 
@@ -23,6 +24,8 @@ Name = Literal[*OBJECTIVES]
 USUAL, DEFAULT = ("accuracy", "gflops", "ginteractions", "mparams"), 3
 # letters of a data set's name on an axis
 DATASET = 40
+# letters of a line of its title
+TITLE = 40
 
 
 def aims(trials: pd.DataFrame, fewest: int = 1) -> list[Objective]:
@@ -88,4 +91,4 @@ def accuracy_title(trials: pd.DataFrame) -> str:
     'top-1 accuracy on unknown data, proxy'
     """
     dataset = decisions.short(trials.attrs.get("dataset") or "unknown data", DATASET)
-    return f"{frame.metric(trials)} on {dataset}, proxy"
+    return "<br>".join(textwrap.wrap(f"{frame.metric(trials)} on {dataset}, proxy", TITLE, break_long_words=False))

@@ -148,7 +148,7 @@ def _scale(values: np.ndarray, title: str, ticks: list[float], texts: list[str])
 
 def _lines(shown: pd.DataFrame, dimensions: list[dict]) -> go.Parcoords:
     accuracy = shown["accuracy"].to_numpy(float)
-    bar = style.colour_bar("accuracy", tickformat=".0%", y=0, yref="container")  # the axes' names stand above
+    bar = style.colour_bar("accuracy", tickformat="~%", y=0, yref="container")  # the axes' names stand above
     line = {"color": marks.small(accuracy), "colorscale": style.SEQUENTIAL, "showscale": True}
     line |= {"cmin": accuracy.min(), "cmax": accuracy.max() + 1e-9, "colorbar": bar}
     return go.Parcoords(

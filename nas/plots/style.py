@@ -31,6 +31,8 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 # of every page: no button that sends a chart to a server of others
 CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": "hover", "showSendToCloud": False}
 
+# letters of a line of a note
+NOTE = 36
 # pixels that a colour bar with its title and ticks takes above the axes
 COLOUR_BAR = 62
 
@@ -155,7 +157,7 @@ def accuracy_axis(title: str, low: float, high: float, **more: object) -> dict:
     if math.isfinite(low) and math.isfinite(high):
         pad = max(0.1 * (high - low), 0.02)
         limits = [max(low - pad, -0.02), min(high + pad, 1.02)]
-    return axis(title, range=limits, tickformat=".0%", **more)
+    return axis(title, range=limits, tickformat="~%", **more)
 
 
 def colour_axis(values: Iterable[float], title: str) -> dict:
@@ -206,5 +208,5 @@ def note(figure: go.Figure, text: str) -> None:
     """Say in the middle of an empty figure why nothing is drawn."""
     # without a trace plotly draws no axis
     figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip"))
-    font = {"size": 16, "color": INK}
+    font, text = {"size": 14, "color": INK}, "<br>".join(textwrap.wrap(text, NOTE, break_long_words=False))
     figure.add_annotation(text=text, x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False, font=font)

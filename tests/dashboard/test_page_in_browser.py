@@ -439,7 +439,8 @@ def photographed(page, path, wait=300):
 def overlapping(page):
     """Pairs of things in figures that lie on each other: axis titles, legends, colour bars."""
     return page.evaluate("""() => [...document.querySelectorAll(".plot")].flatMap((plot) => {
-      const parts = [...plot.querySelectorAll(".xtitle, .legend, .cbcoloraxis .cbfills, .cbcoloraxis text, .annotation")];
+      const bar = ".cbcoloraxis .cbfills, .cbcoloraxis text";
+      const parts = [...plot.querySelectorAll(`.xtitle, .legend, .annotation, ${bar}`)];
       const boxes = parts.map((part) => [part, part.getBoundingClientRect()]).filter(([, box]) => box.width);
       return boxes.flatMap(([one, a], place) => boxes.slice(place + 1).filter(([other, b]) =>
         a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1,

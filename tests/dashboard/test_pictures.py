@@ -80,3 +80,13 @@ def test_without_kaleido_it_says_what_to_install(tmp_path, monkeypatch):
 def test_what_is_no_length(text):
     with pytest.raises(ValueError, match="is no length such as 89mm, 3.5in or 700"):
         pictures.length(text)
+
+
+def test_without_a_height_it_is_as_high_as_the_figure_needs(figure, tmp_path):
+    """Narrow pictures have longer subtitles and legends below one another, and keep their axes."""
+    heights = []
+    for width in (400, 800):
+        pictures.write(figure, tmp_path / f"{width}.svg", width=width, font=9)
+        svg = (tmp_path / f"{width}.svg").read_text()
+        heights.append(float(re.search(r'height="([\d.]+)"', svg)[1]))
+    assert heights[0] > heights[1] + 60 and heights[1] > figure.layout.height

@@ -87,7 +87,7 @@ def test_many_networks_are_drawn_from_with_a_fixed_seed():
 def test_too_little_to_tell():
     assert decision_effects(made_up(0)["trials"]).layout.annotations[0].text == "no trial yet"
     few = decision_effects(made_up(5)["trials"]).layout.annotations[-1].text
-    assert few == "too few networks of equal cost differ in a decision to tell an effect"
+    assert few == "too few networks of equal cost<br>differ in a decision to tell an<br>effect"
 
 
 def test_texts_are_escaped():

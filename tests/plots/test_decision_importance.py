@@ -51,8 +51,11 @@ def test_many_trials_are_drawn_from():
     ("table", "note"),
     [
         (made_up(0)["trials"], "no trial yet"),
-        (made_up(8)["trials"], "importance needs 10 complete trials, there are 5"),
-        (made_up(40)["trials"].filter(regex="^(?!decision)"), "no decision has two answers among the complete trials"),
+        (made_up(8)["trials"], "importance needs 10 complete trials,<br>there are 5"),
+        (
+            made_up(40)["trials"].filter(regex="^(?!decision)"),
+            "no decision has two answers among<br>the complete trials",
+        ),
     ],
 )
 def test_too_little_to_tell(table, note):

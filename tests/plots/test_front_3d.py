@@ -24,7 +24,7 @@ def test_complete_trials_stand_at_their_objectives():
     assert front.marker.size > dominated.marker.size and front.marker.opacity == 1
     scene = figure.layout.scene
     assert scene.xaxis.title.text.startswith("GFLOPs<br>") and scene.zaxis.title.text.startswith("accuracy")
-    assert (scene.xaxis.type, scene.yaxis.type, scene.zaxis.tickformat) == (None, "log", ".0%")
+    assert (scene.xaxis.type, scene.yaxis.type, scene.zaxis.tickformat) == (None, "log", "~%")
     assert list(scene.yaxis.range) == pytest.approx([math.log10(0.02) - 0.05, math.log10(0.4) + 0.05])
 
 

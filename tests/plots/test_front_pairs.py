@@ -27,7 +27,7 @@ def test_every_pair_is_a_view_of_the_same_points():
 def test_axes_have_units_and_are_logarithmic_where_costs_span_decades():
     layout = front_pairs(trials()).layout
     assert layout.xaxis.title.text == "GFLOPs<br>(10⁹ multiply-accumulates)"
-    assert (layout.xaxis.type, layout.yaxis2.type, layout.yaxis3.tickformat) == (None, "log", ".0%")
+    assert (layout.xaxis.type, layout.yaxis2.type, layout.yaxis3.tickformat) == (None, "log", "~%")
     assert "Costs of one 8x224x224 clip" in layout.title.subtitle.text.replace("<br>", " ")
 
 
@@ -56,7 +56,7 @@ def test_many_trials_are_told_in_short():
 def test_empty_states_and_escaping():
     assert front_pairs(made_up(0)["trials"]).layout.annotations[0].text == "no trial yet"
     alone = front_pairs(trials().drop(columns=["gflops", "ginteractions", "mparams"]))
-    assert alone.layout.annotations[0].text == "fewer than two objectives have values"
+    assert alone.layout.annotations[0].text == "fewer than two objectives have<br>values"
     table = trials().assign(summary="<img src=x>")
     table.attrs |= {"clip": "<img>", "metric": "<img>"}
     assert "\\u003cimg" not in front_pairs(table).to_json(engine="json")

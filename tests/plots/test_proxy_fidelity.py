@@ -36,7 +36,7 @@ def test_places_colours_and_units():
     assert missed.marker.color[0] == pytest.approx(0.4771, abs=1e-4)
     layout = figure.layout
     assert layout.coloraxis.colorbar.title.text == "GFLOPs (10⁹ multiply-accumulates, one 8x224x224 clip)"
-    assert layout.xaxis.title.text == "top-1 accuracy by the proxy" and layout.yaxis.tickformat == ".0%"
+    assert layout.xaxis.title.text == "top-1 accuracy by the proxy" and layout.yaxis.tickformat == "~%"
     for part in ("Data set motion", "4 networks trained in full", "Front regret"):
         assert part in layout.title.subtitle.text.replace("<br>", " ")
 

@@ -202,7 +202,7 @@ function drawCurve({ curve: points }) {
       plot_bgcolor: "rgba(0,0,0,0)",
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
       xaxis: { ...axis, title: { text: "epoch" }, dtick: points.length < 9 ? 1 : undefined, rangemode: "tozero" },
-      yaxis: { ...axis, tickformat: ".0%", rangemode: "tozero" },
+      yaxis: { ...axis, tickformat: "~%", rangemode: "tozero" },
       hovermode: "x",
     },
     { displayModeBar: false, responsive: true },

@@ -137,7 +137,7 @@ function explorerLayout(across, up) {
     title: { text: titled(column), standoff: 10 },
     range: roomAround(column),
     type: logarithmic(column) ? "log" : numeric(column) ? "linear" : "category",
-    tickformat: column.kind === "percent" ? ".0%" : logarithmic(column) ? "~g" : undefined,
+    tickformat: column.kind === "percent" ? "~%" : logarithmic(column) ? "~g" : undefined,
     dtick: logarithmic(column) ? (spansFar(column) ? 1 : "D2") : undefined,
     gridcolor: "rgba(128, 128, 128, 0.22)",
     linecolor: GREY,
@@ -206,7 +206,7 @@ function tracesBy(by, across, up, rows, layout) {
     thickness: 10,
     ...(log && logTicks(low, high)),
   };
-  if (by.kind === "percent") bar.tickformat = ".0%";
+  if (by.kind === "percent") bar.tickformat = "~%";
   const scale = VIRIDIS.map((colour, place) => [place / (VIRIDIS.length - 1), colour]);
   layout.margin.r = 40;
   return [

@@ -6,7 +6,8 @@ const WEBGL = { scattergl: 2, splom: 2, scatterpolargl: 2, parcoords: 3, scatter
 const CONTEXTS = 14;
 const NARROW = 480;
 const FARTHER = 1.4; // a scene's titles need the room
-const ONE_ROW = 34; // pixels of a legend
+// in pixels: a legend of one row, each further row, a letter, what else an entry has, and what is left as it is
+const [ONE_ROW, ROW, LETTER, ENTRY, NEAR] = [34, 19, 6.3, 46, 14];
 
 const near = new IntersectionObserver(
   (entries) =>
@@ -40,7 +41,7 @@ function fitWidth(card) {
 async function fitHeight(card) {
   const legend = card.drawn && card.plot.querySelector(".infolayer .legend");
   const more = Math.max(0, Math.round(legend?.getBBox().height ?? 0) - ONE_ROW);
-  if (!card.drawn || Math.abs(more - card.more) < 8) return;
+  if (!card.drawn || !cards.has(card.id) || Math.abs(more - card.more) < NEAR) return;
   card.more = more;
   const height = card.height + more;
   card.plot.style.height = `${height}px`;
@@ -234,6 +235,7 @@ function fit(card, data, layout) {
   }
   delete layout.title;
   card.height = Math.max(height - Math.max(0, top - (margin.t ?? top)), 240);
+  if (!card.drawn) card.more = guessed(card, data, margin);
   card.plot.style.height = `${card.height + card.more}px`;
   placeBar(layout, card.height + card.more);
   delete layout.height;
@@ -253,6 +255,13 @@ function fit(card, data, layout) {
       if (axis.ticktext) axis.ticktext = [...axis.ticktext].filter((_, place) => place % 2 === 0);
     }
   }
+}
+
+// What the rows of the legend will make a figure higher: most figures need no second layout.
+function guessed({ plot }, data, { l = 56, r = 24 }) {
+  const names = data.filter(({ name, showlegend }) => name && showlegend !== false).map(({ name }) => name.length);
+  const across = Math.max(1, Math.floor((plot.clientWidth - l - r - 40) / (LETTER * Math.max(...names, 0) + ENTRY)));
+  return ROW * Math.max(0, Math.ceil(names.length / across) - 1);
 }
 
 // A colour bar above the axes, its name as a note over it: plotly keeps twice the room for a name of the bar's own.

@@ -113,6 +113,7 @@ function tableColumn(column) {
     visible: !hidden.has(column.key),
     className: right ? "n" : "t",
     name: column.key,
+    searchable: false, // the page searches itself
     data: (item, kind) => {
       const value = values(column.key)[item.row] ?? null;
       // DataTables reads all but what it sorts by as markup, even what it only searches (which the page does itself)
