@@ -87,19 +87,20 @@ def unlike(each: dict[str, dict]) -> list[str]:
     """What keeps studies from being compared, a phrase a fact; `each` has the facts of a study by its name.
 
     >>> unlike({"a": {"dataset": "motion", "clip": "8x64x64"}, "b": {"dataset": "ucf101", "clip": "8x64x64"}})
-    ['<b>not the same data set: motion (a), ucf101 (b)</b>']
+    ['not the same data set: motion (a), ucf101 (b)']
     """
     found = []
     for fact, words in TOGETHER.items():
         told = {name: str(facts.get(fact) or "unknown") for name, facts in each.items()}
         if len(set(told.values())) > 1:
             parts = ", ".join(f"{escape(value)} ({decisions.short(name, 40)})" for name, value in told.items())
-            found.append(f"<b>not the same {words}: {parts}</b>")
+            found.append(f"not the same {words}: {parts}")
     return found
 
 
 def _explained(trials: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> str:
     said = [f"{decisions.short(name, 40)}: {frame.counts(trials[trials['study'] == name])}" for name in parts]
-    said += unlike(trials.attrs.get("each", {}))
+    if others := unlike(trials.attrs.get("each", {})):
+        said.append(f"to be compared with care: {', '.join(others)}")
     lines = "Lines: the best accuracy of a study at each cost or less."
     return f"{'; '.join(said)}. {lines}" if parts else escape(frame.counts(trials)).capitalize() + "."

@@ -64,7 +64,7 @@ def network_comparison(studies: pd.DataFrame, *, first: Choice = "knee", second:
         return nothing("Two networks", error)
     drawn = comparison(*sides)
     title = drawn.layout.title.text
-    return drawn.update_layout(title={"text": title[0].upper() + title[1:]})
+    return drawn if len(parts) > 1 else drawn.update_layout(title={"text": title[0].upper() + title[1:]})
 
 
 def _parts(studies: pd.DataFrame) -> list[pd.DataFrame]:

@@ -72,7 +72,7 @@ def network_drawing(trials: pd.DataFrame, *, trial: Choice = "knee") -> go.Figur
 def nothing(title: str, error: NasError) -> go.Figure:
     """A figure that says why it is empty."""
     figure = go.Figure(layout=style.layout(title, ""))
-    style.note(figure, "<br>".join(escape(line) for line in textwrap.wrap(str(error), 60)))
+    style.note(figure, escape(str(error)))
     return figure.update_layout(xaxis={"visible": False}, yaxis={"visible": False}, height=280, margin={"b": 40})
 
 

@@ -82,7 +82,7 @@ def test_the_knees_of_two_studies():
     table = pd.concat([one, other], ignore_index=True)
     table.attrs = {"each": {"s0": one.attrs | {"study": "s0"}, "s1": other.attrs | {"study": "s1"}}}
     told = network_comparison(table).layout.title.text
-    assert re.fullmatch(r"S0: trial \d+, the knee of the front and s1: trial \d+, the knee of the front", told)
+    assert re.fullmatch(r"s0: trial \d+, the knee of the front and s1: trial \d+, the knee of the front", told)
     assert "s1: trial 3" in network_comparison(table, first=1, second=3).layout.title.text
     drawn = network_comparison(table).data
     assert all(trace.customdata is None for trace in drawn), "numbers of trials are unique in a study alone"
