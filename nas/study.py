@@ -39,7 +39,7 @@ STATES = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed", "RUNNIN
 # what an outcome holds that is not of a complete trial
 ENDS = {"reason": TrialState.FAIL, "stopped": TrialState.PRUNED}
 # what is written of a trial besides its cost
-KNOWN = ("record", "genotype", "key", "attempts", "memo", "dropped", "sampler", "summary", "outcome")
+KNOWN = ("record", "genotype", "key", "attempts", "memo", "dropped", "sampler", "summary", "so_far", "outcome")
 
 
 class Study:
@@ -105,6 +105,10 @@ class Study:
         """Write how often a trial was started without an orderly end; returns the trial anew."""
         self.storage.set_trial_user_attr(self._id(number), "attempts", attempts)
         return self.trial(number)
+
+    def note(self, number: int, rows: list[dict[str, Any]]) -> None:
+        """Write the curve so far of a trial in training, for whoever looks."""
+        self.storage.set_trial_user_attr(self._id(number), "so_far", rows)
 
     def complete(self, number: int, outcome: dict[str, Any]) -> None:
         """Write a trial's outcome and its objective values."""

@@ -27,6 +27,7 @@ class Trial:
     sampler: str = ""
     summary: str = ""  # the network in a few words
     outcome: dict[str, Any] = field(default_factory=dict)  # accuracy, curve, seconds, device, ... or reason
+    so_far: list[dict[str, Any]] = field(default_factory=list)  # rows of its curve, while it is in training
     written: datetime | None = field(default=None, compare=False)  # when it was put on record
     ended: datetime | None = field(default=None, compare=False)
 
@@ -34,6 +35,11 @@ class Trial:
     def accuracy(self) -> float | None:
         """Proxy accuracy as a fraction, of complete trials: that of a stopped one is no measure of its network."""
         return self.outcome.get("accuracy") if self.state == "complete" else None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of its curve, an epoch each: of the whole training, or, of a running trial, those on record by now."""
+        return self.outcome.get("curve") or (self.so_far if self.state == "running" else [])
 
     @property
     def curve(self) -> tuple[float, ...]:

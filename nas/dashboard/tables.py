@@ -70,13 +70,13 @@ def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def curves(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
-    """A row an epoch of each of the `trials` that came to an end; a search may have added others meanwhile."""
+    """A row an epoch of each of the `trials`; a search may have added others meanwhile."""
     on_front = dict(zip(trials["number"], trials["on_front"], strict=True)) if len(trials) else {}
     rows = [
         (trial.number, epoch, row.get("train_error"), row.get("val_accuracy"), trial.state, on_front[trial.number])
         for trial in study.trials()
         if trial.number in on_front
-        for epoch, row in enumerate(trial.outcome.get("curve", ()), 1)
+        for epoch, row in enumerate(trial.rows, 1)
     ]
     table = pd.DataFrame(rows, columns=list(CURVES))
     table.attrs = dict(trials.attrs)

@@ -27,6 +27,7 @@ from nas.trial import Trial
 from nas.versions import versions
 
 MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of the program, before it counts as failed
+NOTED = 10.0  # seconds between two records of the curve of a trial in training
 MAX_FAILURES = 5  # failed trials in a row before the search stops
 
 
@@ -49,6 +50,7 @@ class Store(Protocol):
     def observations(self, trials, curves) -> list[samplers.Observation]: ...
     def add(self, candidate, space: Space, **attributes: Any) -> Trial: ...
     def count_attempts(self, number: int, attempts: int) -> Trial: ...
+    def note(self, number: int, rows: list[dict[str, Any]]) -> None: ...
     def complete(self, number: int, outcome: dict[str, Any]) -> None: ...
     def stop(self, number: int, outcome: dict[str, Any]) -> None: ...
     def fail(self, number: int, reason: str, told: dict[str, Any] | None = None) -> None: ...
@@ -84,7 +86,8 @@ class Search:
         self.proposer = Proposer(
             space, recipe.limits, sampler, seed=recipe.seed, starts=starts, screen=screen_of(recipe)
         )
-        self.active: dict[int, list[float]] = {}  # accuracies so far of the trials that this driver trains
+        self.active: dict[int, list[dict[str, Any]]] = {}  # curves so far of the trials that this driver trains
+        self.noted: dict[int, float] = {}  # when these were last put on record
         self.began: dict[int, float] = {}  # when their trainings started
         self.stopped: set[int] = set()
         self.failures = 0  # in a row, in this run
@@ -100,7 +103,7 @@ class Search:
             failed = sum(trial.state == "failed" for trial in known)
             self.why = f"all {self.wanted} trials are done{f', {failed} of them failed' if failed else ''}"
             return None
-        curves = {number: tuple(curve) for number, curve in self.active.items()}
+        curves = {number: _accuracies(rows) for number, rows in self.active.items()}
         started = perf_counter()
         history = self.study.observations(known, curves)
         proposed = self.proposer.next(len(known), history, {trial.key for trial in known})
@@ -115,7 +118,10 @@ class Search:
 
     def epoch(self, number: int, row: dict) -> bool:
         """Take down an epoch; at a rung, whether the trial goes on."""
-        self.active[number].append(row["val_accuracy"])
+        self.active[number].append(row)
+        if monotonic() - self.noted[number] >= NOTED:
+            self.study.note(number, self.active[number])
+            self.noted[number] = monotonic()
         self.reporter.epoch(number, row)
         if row["epoch"] in self.stopping.rungs and not self._goes_on(number, row["epoch"]):
             self.stopped.add(number)
@@ -159,7 +165,7 @@ class Search:
     def _begun(self, trial: Trial) -> Job:
         self.active[trial.number] = []
         self.reporter.started(trial, self.study.trials())
-        self.began[trial.number] = monotonic()
+        self.began[trial.number] = self.noted[trial.number] = monotonic()
         return Job(trial.number, trial.genotype, self._seed(trial))
 
     def _seed(self, trial: Trial) -> int:
@@ -174,11 +180,15 @@ class Search:
         """Compare a trial with all others that have reached the rung."""
         reached = {}
         for trial in self.study.trials():
-            curve = self.active.get(trial.number, trial.curve)
+            curve = _accuracies(self.active[trial.number]) if trial.number in self.active else trial.curve
             if len(curve) >= rung:
                 reached[trial.number] = rungs.Reached(trial.cost, curve[rung - 1])
         one = reached.pop(number)
         return rungs.goes_on(self.stopping, self.objectives, one, list(reached.values()))
+
+
+def _accuracies(rows: list[dict[str, Any]]) -> tuple[float, ...]:
+    return tuple(row["val_accuracy"] for row in rows)
 
 
 def screen_of(recipe: Recipe) -> Screen | None:

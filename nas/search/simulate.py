@@ -55,6 +55,9 @@ class Memory:
         """Nothing interrupts a simulation."""
         return self.known[number]
 
+    def note(self, number: int, rows: list[dict[str, Any]]) -> None:
+        """Nobody looks at a simulation."""
+
     def complete(self, number: int, outcome: dict[str, Any]) -> None:
         """A result."""
         self._end(number, "complete", outcome)

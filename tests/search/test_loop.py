@@ -6,7 +6,9 @@ import pytest
 
 from nas import cli, recipe, space, study
 from nas.engines.here import Here
+from nas.dashboard.tables import of_study
 from nas.errors import NasError
+from nas.plots.accuracy_over_cost import accuracy_over_cost
 from nas.recipe import Recipe
 from nas.search import loop
 from nas.search.sampler import Proposal
@@ -107,6 +109,33 @@ def test_a_stopped_trial_keeps_its_curve_and_is_told_to_optuna_as_pruned(tmp_pat
     pruned = [trial.number for trial in seen if trial.state == optuna.trial.TrialState.PRUNED]
     assert pruned == [trial.number for trial in stopped]
     assert all(seen[number].values is None for number in pruned)
+
+
+def test_a_trial_in_training_shows_its_curve_so_far(tmp_path, found, monkeypatch):
+    opened = new(tmp_path / "s", found, sampler={"kind": "uniform"}, proxy={"train": {"epochs": EPOCHS}})
+    rows = [{"epoch": epoch, "val_accuracy": epoch / 10, "train_error": 0.5} for epoch in (1, 2, 3)]
+
+    class Leaves:
+        """A training that is left alone after three epochs."""
+
+        def run(self, driver):
+            job = driver.next()
+            for row in rows:
+                driver.epoch(job.number, row)
+
+    loop.run(opened, found, Leaves(), Silent(), trials=1)
+    assert study.open_study(tmp_path / "s").trials()[0].rows == [], "written every ten seconds at most"
+    monkeypatch.setattr(loop, "NOTED", 0.0)
+    loop.run(opened, found, Leaves(), Silent(), trials=1)
+    trial = study.open_study(tmp_path / "s").trials()[0]
+    assert trial.state == "running" and trial.rows == rows and trial.curve == ()
+    tables = of_study(study.open_study(tmp_path / "s"))
+    assert tables["curves"]["val_accuracy"].tolist() == [0.1, 0.2, 0.3]
+    assert (tables["trials"]["last_accuracy"].tolist(), tables["trials"]["epochs"].tolist()) == ([0.3], [3])
+    assert "running" in [trace.name for trace in accuracy_over_cost(tables["trials"]).data]
+    loop.run(opened, found, Here(epochs), Silent(), trials=1)
+    trial = opened.trials()[0]
+    assert trial.state == "complete" and trial.rows == trial.outcome["curve"] and len(trial.rows) == EPOCHS
 
 
 def test_samplers_hear_of_stopped_trials_at_their_rung_and_of_running_ones(tmp_path, found):
