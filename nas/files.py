@@ -41,6 +41,10 @@ def write(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         fix = "free some space there, or choose a folder that can be written to"
+        if not path.parent.is_dir():
+            fix = f"make the folder {path.parent} first"
+        elif path.is_dir():
+            fix = "it is a folder: name a file in it"
         raise NasError(f"cannot be written ({error.strerror})", where=str(path), fix=fix) from error
 
 

@@ -18,6 +18,7 @@ from nas.dashboard.payload import payload
 from nas.dashboard.pictures import length
 from nas.errors import NasError
 from nas.plots import registry
+from nas.schema import SchemaError, dotted
 
 __all__ = ["draw", "length", "serve", "write"]
 
@@ -57,7 +58,10 @@ def draw(
     if len(opened) > 1 and spec.tables != ("studies",):
         several = [one for one in registry.names() if registry.find(one).tables == ("studies",)]
         raise NasError(f"the figure '{name}' shows one study", fix=f"of several studies: {', '.join(several)}")
-    figure = registry.drawn(name, tables.of_studies(opened)[0], dict(map(_option, options)))
+    try:
+        figure = registry.drawn(name, tables.of_studies(opened)[0], dict(map(_option, options)))
+    except SchemaError as error:
+        raise error.at(f"--option {dotted(error.path)}") if error.path else error from None
     for form, path in paths.items():
         if Path(path).suffix.lower() != f".{form}":
             raise NasError("does not end in its format", where=path, fix=f"name it {Path(path).stem}.{form}")

@@ -139,11 +139,16 @@ def _details(trials: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Any]:
     return {
         str(trial["number"]): {
             "genotype": trial["genotype"],
-            "costs": [[style.name(name), style.number(trial[name])] for name in costs if pd.notna(trial[name])],
+            "costs": [[style.name(name), _written(name, trial[name])] for name in costs if pd.notna(trial[name])],
             "curve": rows.get(trial["number"], []),
         }
         for trial in trials.to_dict("records")
     }
+
+
+def _written(cost: str, value: float) -> str:
+    """Layers are counted, all else is told with three digits."""
+    return f"{value:.0f}" if cost == "depth" else style.number(value)
 
 
 def _packed(told: dict[str, Any]) -> str:
@@ -181,5 +186,6 @@ def _figure(shown: Shown, tables: Tables, study: str | None, name: str) -> dict[
         raise error.at(f"the figure {shown.figure}") from None
     title, note = figure.layout.title.text or "", figure.layout.title.subtitle.text or ""
     drawn = json.loads(plotly.io.to_json(figure, engine="json"))
-    told = {"title": unescape(title), "note": unescape(note.replace("<br>", " "))}
+    how = (figure.layout.meta or {}).get("how", "")
+    told = {"title": unescape(title), "note": " ".join([unescape(note.replace("<br>", " ")), how]).strip()}
     return {"id": name, "study": study, **told, "wide": shown.wide, "json": drawn}

@@ -21,6 +21,7 @@ UNITS = {"": 1.0, "px": 1.0, "in": INCH, "mm": INCH / 25.4, "cm": INCH / 2.54, "
 # in pixels at letters of 12: ticks and title below an axis, a line of a legend, of a subtitle, a letter
 TICKS, ROW, SUBTITLE, LETTER = 72.0, 20.0, 18.0, 7.0
 BESIDE = 80.0  # pixels beside an axis
+NARROWEST = 250.0  # pixels
 NARROW = 500.0  # pixels
 BLACK = "#1c2128"  # of letters on paper
 SHARE = 0.3  # of the height that the axes need at least
@@ -47,6 +48,10 @@ def write(
     if form not in FORMATS:
         raise NasError(f"'{path.name}' ends in none of .{' .'.join(FORMATS)}", fix="name a file such as front.svg")
     zoom = font * INCH / 72 / FONT
+    if width / zoom < NARROWEST:
+        least = NARROWEST * zoom / INCH * 25.4
+        fix = f"make it {least:.0f} mm wide or more, or lower --font"
+        raise NasError(f"the picture is too narrow: {width / INCH * 25.4:.0f} mm at {font:g} points", fix=fix)
     figure = go.Figure(figure)
     top, own = figure.layout.margin.t or 0, figure.layout.height or 640
     _fit(figure, width / zoom, title=title)

@@ -110,7 +110,8 @@ def sections(genotype: Genotype) -> list[Section]:
     stem, *stages = pieces(genotype)
     flats = flat_layers(genotype)
     shape, found = input_shape(genotype), []
-    block = _block(None, stem_words(genotype), stem, stem_piece(genotype.stem, ()).tree, shape)
+    words = stem_words(genotype) + " · deflated to 2D" * any(flats[0])
+    block = _block(None, words, stem, stem_piece(genotype.stem, ()).tree, shape)
     found.append(Section("stem", (block,)))
     for number, (stage, piece) in enumerate(zip(genotype.stages, stages, strict=True)):
         found.append(_stage(f"stages.{number}", stage, piece, flats[number + 1], found[-1].shape))

@@ -47,6 +47,7 @@ def front_3d(trials: pd.DataFrame, *, x: Axis = None, y: Axis = None, z: Axis = 
     if shown.empty:
         style.note(figure, _nothing(trials, complete, names))
         return figure
+    style.how(figure, "Drag to turn, scroll to come nearer.")
     accuracy = objectives.known(shown, "accuracy")
     for front in (False, True):
         figure.add_trace(_points(shown[shown["on_front"] == front], names, front, accuracy, len(shown)))
@@ -134,5 +135,5 @@ def _explained(trials: pd.DataFrame, shown: pd.DataFrame) -> str:
             f"{objectives.label(aim.name)} {'up' if aim.direction == 'max' else 'down'}"
             for aim in objectives.aims(shown)
         ]
-        said.append(f"The front is that of {', '.join(aims)}. Drag to turn, scroll to come nearer.")
+        said.append(f"The front is that of {', '.join(aims)}.")
     return " ".join(said)

@@ -41,6 +41,7 @@ def front_pairs(trials: pd.DataFrame, *, columns: tuple[objectives.Name, ...] = 
     if shown.empty or len(names) < 2:
         style.note(figure, _nothing(trials, complete, names))
         return figure
+    style.how(figure, "A box drawn in one view selects the same trials in all.")
     for front in (False, True):
         figure.add_trace(_views(shown[shown["on_front"] == front], names, front, len(shown)))
     _axes(figure, trials, shown, names)
@@ -110,5 +111,5 @@ def _nothing(trials: pd.DataFrame, complete: pd.DataFrame, names: list[str]) -> 
 def _explained(trials: pd.DataFrame, shown: pd.DataFrame) -> str:
     said = [f"{frame.subtitle(trials)}."]
     if len(shown):
-        said.append(f"Costs of {escape(frame.clip(trials))}. A box drawn in one view selects the same trials in all.")
+        said.append(f"Costs of {escape(frame.clip(trials))}.")
     return " ".join(said)

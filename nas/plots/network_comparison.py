@@ -124,9 +124,9 @@ def _paired(one: list[Section], other: list[Section]) -> list[Pair]:
 
 
 def differs(pair: Pair) -> bool:
-    """Whether a stage of the one is not that of the other: its blocks, or the tensor that leaves it."""
+    """Whether a stage of the one is not that of the other: its blocks, the tensor that leaves it, or what it costs."""
     one, other = pair
-    return one is None or other is None or _lines(one) != _lines(other)
+    return one is None or other is None or _lines(one) != _lines(other) or one.cost != other.cost
 
 
 def _lines(section: Section) -> list[str]:

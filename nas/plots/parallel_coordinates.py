@@ -56,6 +56,7 @@ def parallel_coordinates(
         return figure
     dimensions = [_decision(shown[name], name) for name in names]
     dimensions += [_measure(objectives.values(shown, name), name) for name in measures]
+    style.how(figure, "Drag along an axis to keep the lines that pass there, tap it to let go.")
     figure.add_trace(_lines(shown, dimensions))
     figure.update_layout(margin={"l": 84, "r": 64}, height=640)
     return figure
@@ -85,7 +86,7 @@ def _decision(answers: pd.Series, name: str) -> dict:
     texts, title = decisions.labels(answers), decisions.short(decisions.name(name), NAME)
     places, numbers = decisions.ordered(texts), decisions.numbers(answers)
     if len(places) > PLACES and numbers is not None:
-        return _scale(numbers, title, *_round(numbers))
+        return _scale(numbers, title)
     kept = places if len(places) <= PLACES else [*_frequent(texts, PLACES - 1), "others"]
     at = {answer: place for place, answer in enumerate(kept, start=1)} | {"": 0}
     values = np.array([at.get(text, len(kept)) for text in texts])
@@ -110,12 +111,11 @@ def _measure(values: np.ndarray, name: str) -> dict:
     """An axis of an objective: percent, or a cost, on a log scale where it spans more than a decade."""
     title = objectives.label(name)
     if name == "accuracy":
-        ticks = _round(values)[0]
-        return _scale(values, title, ticks, [f"{100 * tick:.4g}%" for tick in ticks])
+        return _scale(values, title) | {"tickformat": "~%"}
     if style.spans_a_decade(values):
         ticks = style.log_axis("", values)["tickvals"]
         return _scale(style.log10(values), title, [math.log10(tick) for tick in ticks], [f"{tick:g}" for tick in ticks])
-    return _scale(values, title, *_round(values))
+    return _scale(values, title)
 
 
 def _round(values: np.ndarray) -> tuple[list[float], list[str]]:
@@ -133,17 +133,26 @@ def _round(values: np.ndarray) -> tuple[list[float], list[str]]:
     return ticks.tolist(), [f"{tick:.4g}" for tick in ticks]
 
 
-def _scale(values: np.ndarray, title: str, ticks: list[float], texts: list[str]) -> dict:
-    """A numeric axis; what has no value stands a step below the smallest."""
+def _scale(values: np.ndarray, title: str, ticks: list[float] = (), texts: list[str] = ()) -> dict:
+    """A numeric axis, with plotly's own ticks unless told; what has no value stands a step below the smallest.
+
+    Where there are ticks an axis reaches from the first to the last, and brushes end between two: so both ends are one.
+    """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = (high - low) or 1.0
     missing = np.isnan(values)
     foot = low - 0.1 * room
-    if missing.any():
-        ticks, texts = [foot, *ticks], [ABSENT, *texts]
+    if missing.any() and not ticks:
+        ticks, texts = _round(values)
+    if ticks:
+        named = dict.fromkeys((low, high), "") | dict(zip(ticks, texts, strict=True))
+        named = {tick: text for tick, text in named.items() if low <= tick <= high}
+        named |= {foot: ABSENT} if missing.any() else {}
+        ticks, texts = sorted(named), [named[tick] for tick in sorted(named)]
     limits = [(foot if missing.any() else low) - 0.02 * room, high + 0.02 * room]
     filled = marks.small(np.where(missing, foot, values))
-    return {"label": title, "values": filled, "tickvals": ticks, "ticktext": texts, "range": limits}
+    told = {"tickvals": ticks, "ticktext": texts} if ticks else {}
+    return {"label": title, "values": filled, "range": limits} | told
 
 
 def _lines(shown: pd.DataFrame, dimensions: list[dict]) -> go.Parcoords:
@@ -168,7 +177,7 @@ def _explained(trials: pd.DataFrame, shown: pd.DataFrame, names: list[str], left
     said = [f"{frame.subtitle(trials)}."]
     if shown.empty:
         return said[0]
-    said.append("A line a complete trial; drag along an axis to keep those that pass there, tap it to let go.")
+    said.append("A line a complete trial.")
     if names:
         ranked = len(shown) >= FEWEST and not chosen
         said.append("Decisions: the most important for accuracy first." if ranked else "")

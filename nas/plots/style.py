@@ -196,6 +196,11 @@ def _steps(low: float, high: float) -> list[float]:
     return [digit * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for digit in within]
 
 
+def how(figure: go.Figure, text: str) -> None:
+    """Say how a figure is used on a page: pictures for papers leave it out."""
+    figure.layout.meta = {"how": text}
+
+
 def key(figure: go.Figure, name: str, *, symbol: str = "circle", outline: str = INK, opacity: float = 1.0) -> None:
     """A legend entry of its own for traces whose marks have no one colour, drawn in grey."""
     width = 1.8 if outline == ACCENT else 0.8

@@ -5,9 +5,11 @@ import csv
 import pytest
 import yaml
 
-from nas.dashboard import static
+from nas.dashboard import board, static
+from nas.dashboard.payload import payload as whole
 from tests.dashboard.browsing import FIRST, chip, drawn
 from tests.dashboard.payloads import payload, tables
+from tests.searched import searched
 
 EVIL = "<img src=x onerror=alert(2)></script><script>alert(1)</script>\"'&lt;b&gt;{{ 7 * 7 }}"
 
@@ -39,11 +41,11 @@ def numbers(page):
     ]
 
 
-def brush(page, figure=FIRST, left=0.3, right=0.7):
+def brush(page, figure=FIRST, left=0.3, right=0.7, subplot="xy"):
     """Drags a box over a part of a figure's trials."""
     page.locator("input[value=select]").check(force=True)
     drawn(page, figure)
-    box = page.locator(f'[data-id="{figure}"] .nsewdrag[data-subplot=xy]').bounding_box()
+    box = page.locator(f'[data-id="{figure}"] .nsewdrag[data-subplot={subplot}]').bounding_box()
     top, bottom = box["y"] + 4, box["y"] + box["height"] - 4
     page.mouse.move(box["x"] + left * box["width"], top)
     page.mouse.down()
@@ -178,6 +180,41 @@ def test_a_budget_by_keyboard_and_by_number(page):
     assert abs(int(page.inner_text("#chip").split()[0]) - int(gflops.between(2, limit).sum())) <= 1
 
 
+def test_accuracies_are_filtered_in_percent(page):
+    page.click("#toggle")
+    page.fill("#field-least-accuracy", "50")
+    page.keyboard.press("Enter")
+    chip(page, f"{(tables(60)['trials']['accuracy'] >= 0.5).sum()} of 60 trials pass")
+
+
+def test_figures_of_all_objectives_are_brushed(opened, tmp_path):
+    """Pairs of views after another way to drag; parallel coordinates between any two values, and where nothing is."""
+    study = searched(tmp_path, 30, objectives="accuracy,gflops,ginteractions")
+    page = opened(static.render(real(study)))
+    page.wait_for_selector("[data-id=front_pairs-0] .nsewdrag", state="attached")
+    assert 0 < brush(page, "front_pairs-0", subplot="xy2") < 30
+    page.click("#clear")
+    plot = drawn(page, "parallel_coordinates-1")
+    ends = page.evaluate(f"{plot}.data[0].dimensions.map((one) => [one.label, ...one.range])")
+    (place, (_, low, high)) = next((place, one) for place, one in enumerate(ends) if one[0] == "accuracy")
+    lines = [trial.accuracy for trial in study.trials()]
+    assert low < min(lines) and max(lines) < high
+    keep = f"Plotly.restyle({plot}, {{'dimensions[{place}].constraintrange': [[%s, %s]]}})"
+    middle = sum(lines) / len(lines)
+    page.evaluate(keep % (middle, high))
+    chip(page, f"{sum(one >= middle for one in lines)} of 30 trials selected")
+    page.evaluate(keep % (low - 2, low - 1))
+    chip(page, "0 of 30 trials selected")
+    page.click("#clear")
+    chip(page, "30 trials")
+
+
+def real(study):
+    """The payload of a study with figures of all objectives."""
+    figures = [{"figure": "front_pairs"}, {"figure": "parallel_coordinates"}]
+    return whole([study], board.parse({"sections": [{"heading": "All", "figures": figures}]}))
+
+
 def test_search_takes_numbers_as_words(page):
     page.fill("#search", "17")
     chip(page, "1 of 60")
@@ -291,6 +328,7 @@ def test_two_studies_each_with_its_own_state(opened, shots):
     page = opened(static.render(payload(tables(40, name="one"), tables(30, seed=1, name="two"))))
     page.fill("#search", "ir")
     chip(page, "of 40")
+    page.evaluate(f"Plotly.relayout({drawn(page, '0-one')}, {{'xaxis.range': [0.25, 0.75]}})")
     page.select_option("#study", "1")
     chip(page, "30 trials")
     assert page.input_value("#search") == ""
@@ -303,6 +341,7 @@ def test_two_studies_each_with_its_own_state(opened, shots):
     page.select_option("#study", "0")
     chip(page, "of 40 trials pass")
     assert page.input_value("#search") == "ir" and page.is_hidden("#details")
+    assert page.evaluate(f"{drawn(page, '0-one')}.layout.xaxis.range") == [0.25, 0.75], "the zoom is kept"
 
 
 def test_nothing_a_study_says_becomes_markup(opened):

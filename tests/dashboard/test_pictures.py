@@ -54,7 +54,9 @@ def test_a_size_that_leaves_nothing_for_the_axes_is_one_line(figure, tmp_path):
     with pytest.raises(
         NasError, match=r"too low: of \d+ pixels, \d+ are left for the axes; make it [\d.]+ times as high"
     ):
-        pictures.write(figure, tmp_path / "a.png", width=300, height=200)
+        pictures.write(figure, tmp_path / "a.png", width=400, height=200)
+    with pytest.raises(NasError, match=r"too narrow: 79 mm at 12 points; make it 88 mm wide or more, or lower --font"):
+        pictures.write(figure, tmp_path / "a.png", width=300)
     assert not list(tmp_path.iterdir())
 
 

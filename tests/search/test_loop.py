@@ -5,8 +5,8 @@ import json
 import pytest
 
 from nas import cli, recipe, space, study
-from nas.engines.here import Here
 from nas.dashboard.tables import of_study
+from nas.engines.here import Here
 from nas.errors import NasError
 from nas.plots.accuracy_over_cost import accuracy_over_cost
 from nas.recipe import Recipe

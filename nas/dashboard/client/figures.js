@@ -59,6 +59,7 @@ function makeCard(figure) {
   const element = make("figure", { class: figure.wide ? "card wide" : "card" }, heading, plot, caption);
   const card = { id: figure.id, element, plot, heading, caption, near: false, drawn: false, stale: false, more: 0 };
   cards.set(figure.id, card);
+  Object.assign(card, left.get(figure.id));
   setFigure(card, figure);
   near.observe(plot);
   resized.observe(plot);
@@ -76,7 +77,11 @@ function setFigure(card, figure) {
   if (card.near) queue(card);
 }
 
+// What users have zoomed to in figures of a study that is out of sight: id -> { kept, revision }.
+const left = new Map();
+
 function dropCard(card) {
+  if (card.drawn) left.set(card.id, { kept: ranges(card), revision: card.revision });
   near.unobserve(card.plot);
   resized.unobserve(card.plot);
   Plotly.purge(card.plot);
@@ -329,6 +334,9 @@ function setDrag(mode) {
   for (const card of cards.values()) {
     if (!card.spec || card.fixed) continue;
     card.spec.layout.dragmode = dragMode();
-    if (card.drawn) Plotly.relayout(card.plot, { dragmode: dragMode() });
+    if (!card.drawn) continue;
+    const set = Plotly.relayout(card.plot, { dragmode: dragMode() });
+    // pairs of views work out where their points are only when they are drawn ready for a box
+    if (card.spec.data.some(({ type }) => type === "splom")) set.then(() => Plotly.redraw(card.plot));
   }
 }

@@ -91,14 +91,14 @@ function dragChoice() {
 function buildFilters() {
   const panel = byId("filters");
   if (!panel || !study()) return;
-  const costs = study().columns.filter(
-    ({ key, cost }) => cost && values(key).some((value) => typeof value === "number"),
+  const ranged = study().columns.filter(
+    ({ key, cost }) => (cost || key === "accuracy") && values(key).some((value) => typeof value === "number"),
   );
   const facets = decisions()
     .map((key) => [key, distinct(values(key))])
     .filter(([, found]) => found.length > 1);
   const states = distinct(values("state"));
-  const signature = JSON.stringify([study().name, costs.map(({ key }) => [key, extent(values(key))]), facets, states]);
+  const signature = JSON.stringify([study().name, ranged.map(({ key }) => [key, extent(values(key))]), facets, states]);
   if (panel.dataset.signature === signature) return syncFilters();
   panel.dataset.signature = signature;
   const held = panel.contains(document.activeElement) ? document.activeElement.id : null;
@@ -114,7 +114,7 @@ function buildFilters() {
     ...states.map((value) => tick("states", null, value)),
   );
   const decided = facets.map(([key, found]) => facet(key, found));
-  panel.replaceChildren(first, ...costs.map(budget), ...decided);
+  panel.replaceChildren(first, ...ranged.map(budget), ...decided);
   syncFilters();
   if (held) byId(held)?.focus();
 }
@@ -157,8 +157,12 @@ function tick(kind, key, value) {
   return make("label", { title: value }, box, make("span", { text: value }));
 }
 
+// Fields count accuracies in percent.
+const times = ({ kind }) => (kind === "percent" ? 100 : 1);
+
 // Two sliders over one rail and two number fields: the budget of one cost. Logarithmic where it spans a decade.
 function budget(column) {
+  const label = column.kind === "percent" ? `${column.label} (%)` : column.label;
   const { low, high } = extent(values(column.key));
   const log = spansDecade(values(column.key));
   const at = (value) =>
@@ -188,7 +192,7 @@ function budget(column) {
   const box = make(
     "fieldset",
     { class: "filter budget", "data-key": column.key },
-    make("legend", { text: column.label, title: column.unit ? `${column.label}: ${column.unit}` : column.label }),
+    make("legend", { text: label, title: column.unit ? `${label}: ${column.unit}` : label }),
     make("div", { class: "rail" }, span, ...parts.map(({ slider }) => slider)),
     make("div", { class: "ends" }, parts[0].field, make("span", { text: "to", class: "muted" }), parts[1].field),
   );
@@ -200,7 +204,7 @@ function budget(column) {
       set(side, step === (side ? STEPS : 0) ? null : of(step));
     });
     field.addEventListener("change", () => {
-      const value = Number(field.value);
+      const value = Number(field.value) / times(column);
       set(side, field.value === "" || !Number.isFinite(value) ? null : value);
     });
   }
@@ -225,8 +229,9 @@ function showBudget(column, parts, span, { low, high, at }) {
   const places = [range[0] === null ? 0 : clamp(ends[0]), range[1] === null ? STEPS : clamp(ends[1])];
   for (const { side, slider, field } of parts) {
     slider.value = places[side];
-    slider.setAttribute("aria-valuetext", `${told(ends[side])} ${column.label}`);
-    if (document.activeElement !== field) field.value = Number(ends[side].toPrecision(4));
+    const counted = ends[side] * times(column);
+    slider.setAttribute("aria-valuetext", `${told(counted)} ${times(column) > 1 ? "% " : ""}${column.label}`);
+    if (document.activeElement !== field) field.value = Number(counted.toPrecision(4));
   }
   // where both handles are at the right end the lower one must stay within reach
   parts[0].slider.style.zIndex = places[0] > STEPS / 2 ? 3 : 2;

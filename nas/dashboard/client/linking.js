@@ -161,7 +161,7 @@ function connect(card) {
     if (card.busy || !event?.points) return;
     const numbers = event.points.filter(({ data }) => !foreign(data)).map(numberAt).filter((number) => number !== null && rowOf(number) !== undefined);
     // a box where nothing is, or a click on the ground, ends the selection
-    select(numbers, card.id);
+    select(numbers.length ? numbers : null, card.id);
   });
   card.plot.on("plotly_deselect", () => {
     if (!card.busy) select(null);

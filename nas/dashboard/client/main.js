@@ -30,7 +30,7 @@ function buildHead() {
           make(
             "details",
             { class: "facts", open },
-            make("summary", { text: "About this study" }),
+            make("summary", { text: payload.studies.length > 1 ? `About ${one.name}` : "About this study" }),
             make("dl", {}, ...rows),
           ),
         ]

@@ -126,9 +126,9 @@ function resetFilters() {
   changed("filters", "reset");
 }
 
-// numbers: an array, or null for no selection; from: the figure where it was brushed
+// numbers: an array, empty where nothing was caught, or null for no selection; from: the figure where it was brushed
 function select(numbers, from = null) {
-  view().selection = numbers && numbers.length ? new Set(numbers) : null;
+  view().selection = numbers ? new Set(numbers) : null;
   view().brushed = view().selection ? from : null;
   changed("selection");
 }
