@@ -141,10 +141,8 @@ def thinned(drawn: pd.DataFrame, cost: str) -> pd.DataFrame:
 
 def axes(figure: go.Figure, trials: pd.DataFrame, costs: pd.Series, colour: str, *, log: bool = False) -> None:
     """Name both axes and the colour bar, with units, data set and clip; `costs` is all that x shows."""
-    title, scale = (
-        unit_title(trials, costs.name),
-        style.colour_axis(frame.measured(trials, colour)[colour], _bar_title(colour)),
-    )
+    title = unit_title(trials, costs.name)
+    scale = style.colour_axis(frame.measured(trials, colour)[colour], _bar_title(colour))
     log = log or style.spans_a_decade(costs)
     figure.update_layout(
         xaxis=style.log_axis(title, costs) if log else style.axis(title),

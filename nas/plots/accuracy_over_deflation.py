@@ -74,7 +74,7 @@ def accuracy_over_deflation(
     return figure
 
 
-def positions(trials: pd.DataFrame, layers: Annotated[int, Field(ge=0, strict=True)] = 0) -> pd.DataFrame:
+def positions(trials: pd.DataFrame, layers: int = 0) -> pd.DataFrame:
     """Columns kept (a share or a number of layers), unit ('share', 'layers', '') and end ('top', 'bottom', 'both', '').
 
     Read from decisions called deflation, deflation.keep or kept, and deflation.end; what these do not tell is taken
