@@ -20,8 +20,8 @@ import sqlalchemy
 import sqlalchemy.exc
 from optuna.trial import TrialState
 
+from nas import content, user_blocks
 from nas import recipe as recipes
-from nas import user_blocks
 from nas.cost import Cost
 from nas.errors import NasError, nearest
 from nas.recipe import Recipe
@@ -200,7 +200,7 @@ def open_study(folder: Path | str) -> Study:
         raise NasError(
             "is a file, a study is a folder", where=str(folder), fix="name the folder, such as studies/motion"
         )
-    if not folder.exists():
+    if not folder.exists() and folder.name not in content.names("studies"):
         known = [str(path.parent) for pattern in ("*", "studies/*") for path in Path().glob(f"{pattern}/{DATABASE}")]
         fix = nearest(str(folder), known) if known else "start a study with nas search"
         raise NasError("no such folder", where=str(folder), fix=fix)

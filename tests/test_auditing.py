@@ -233,7 +233,7 @@ def test_equal_accuracies_have_no_order(folder):
     [
         ({"scores": ("entrpy",)}, "did you mean 'entropy'"),
         ({"full": 1}, "1 networks show no order"),
-        ({"target": "nowhere"}, "nothing was searched there yet"),
+        ({"target": "nowhere"}, "nowhere: no such folder; Known: studies/small"),
     ],
 )
 def test_bad_input_is_one_clear_error(folder, more, words):

@@ -211,7 +211,7 @@ def test_space_and_budget_name_the_study(folder, nas, videos):
         (["search", "studies/small", "--data", "tiny.yaml"], "tiny.yaml"),
         (["search", "studies/small", "--device", "tpu"], "tpu"),
         (["pareto", "studies/small"], "nothing was searched there yet"),
-        (["pareto", "missing"], "nothing was searched there yet"),
+        (["pareto", "missing"], "missing: no such folder; start a study with nas search"),
         (["retrain", "studies/small", "--trial", "3"], "nothing was searched there yet"),
     ],
 )

@@ -241,7 +241,7 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(place, retrain, n
         (retrain("net.yaml", "--recipe", "smal"), "did you mean 'small'?"),
         (retrain("tiny.yaml"), "tiny.yaml: is a space; name a network, or search the space and name the study"),
         (retrain("ir-csn-27"), "did you mean 'ir-csn-26'?"),
-        (retrain("ir-csn-26", "--trial", "3"), "nothing was searched there yet"),
+        (retrain("ir-csn-26", "--trial", "3"), "ir-csn-26: no such folder"),
         (retrain("new"), "studies/new: has no study.db: nothing was searched there yet"),
         (nas("retrain", "motion"), "motion: has no study.db: nothing was searched there yet; run nas search motion"),
         (

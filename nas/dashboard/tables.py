@@ -33,6 +33,7 @@ def of_studies(studies: Sequence[Study]) -> list[Tables]:
 def names(studies: Sequence[Study]) -> list[str]:
     """The folders' names, with as many of the folders above them as tell all of them apart.
 
+    >>> from pathlib import Path
     >>> from types import SimpleNamespace as Named
     >>> names([Named(folder=Path("/a/k400")), Named(folder=Path("/b/k400")), Named(folder=Path("/b/ucf101"))])
     ['a/k400', 'b/k400', 'ucf101']

@@ -124,7 +124,7 @@ def test_separated_is_the_steps_written_out():
             8,
             "leave groups",
         ),
-        ({"kind": "steps", "steps": []}, 8, 8, "at least 1 item"),
+        ({"kind": "steps", "steps": []}, 8, 8, "is too short; write 1 or more"),
         ({"kind": "dens"}, 8, 8, "did you mean 'dense'"),
         ({"kind": "dense", "kernel": [3, 3]}, 8, 8, "missing"),
         ({"kind": "dense", "kernel": [3, 3, 0]}, 8, 8, "greater than 0"),

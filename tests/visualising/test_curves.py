@@ -102,7 +102,7 @@ def test_trials_that_a_study_does_not_have(searched, tmp_path):
         curves.of_study(searched, [0, 3])
     with pytest.raises(NasError, match="small: trial 2: has no curve: no epoch of it was finished"):
         curves.of_study(searched, [0, 2])
-    with pytest.raises(NasError, match="no study.db: nothing was searched there yet"):
+    with pytest.raises(NasError, match="no such folder"):
         curves.of_study(tmp_path / "none", [0])
     with pytest.raises(NasError, match="is a study; add --trial N"):
         curves.of_run(searched)
