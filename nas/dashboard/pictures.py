@@ -18,11 +18,11 @@ from nas.plots.style import COLOUR_BAR
 FORMATS = ("png", "svg", "pdf")
 INCH = 96.0  # pixels of a page, as browsers count them
 UNITS = {"": 1.0, "px": 1.0, "in": INCH, "mm": INCH / 25.4, "cm": INCH / 2.54, "pt": INCH / 72}
-# in pixels at letters of 12: ticks and title below an axis, a line of a legend, of a subtitle, a letter
-TICKS, ROW, SUBTITLE, LETTER = 72.0, 20.0, 18.0, 7.0
-BESIDE = 80.0  # pixels beside an axis
-NARROWEST = 250.0  # pixels
-NARROW = 500.0  # pixels
+# in pixels at letters of 12: ticks and title below an axis, what stands beside it, a line of a legend, of a subtitle,
+# a letter
+TICKS, BESIDE, ROW, SUBTITLE, LETTER = 72.0, 80.0, 20.0, 18.0, 7.0
+# in pixels: narrower pictures are refused, or have no names in them
+NARROWEST, NARROW = 250.0, 500.0
 BLACK = "#1c2128"  # of letters on paper
 SHARE = 0.3  # of the height that the axes need at least
 SHARP = 3.0  # pixels of a PNG for each of the page
@@ -48,17 +48,14 @@ def write(
     if form not in FORMATS:
         raise NasError(f"'{path.name}' ends in none of .{' .'.join(FORMATS)}", fix="name a file such as front.svg")
     zoom = font * INCH / 72 / FONT
-    if width / zoom < NARROWEST:
-        least = NARROWEST * zoom / INCH * 25.4
-        fix = f"make it {least:.0f} mm wide or more, or lower --font"
-        raise NasError(f"the picture is too narrow: {width / INCH * 25.4:.0f} mm at {font:g} points", fix=fix)
+    _check_width(width, zoom, font)
     figure = go.Figure(figure)
     top, own = figure.layout.margin.t or 0, figure.layout.height or 640
     _fit(figure, width / zoom, title=title)
     rows = _legend_rows(figure, width / zoom)
     tall = height / zoom if height else own + (figure.layout.margin.t or 0) - top + ROW * max(rows - 1, 0)
     if height:
-        _check(figure, tall, rows, title=title)
+        _check_height(figure, tall, rows, title=title)
     sizes = {"width": round(width / zoom), "height": round(tall)}
     figure.update_layout(paper_bgcolor="white" if form == "png" else "rgba(0,0,0,0)")
     logging.getLogger("choreographer").setLevel(logging.CRITICAL)  # it tells of a message of Chromium cut in two
@@ -97,7 +94,15 @@ def _wrapped(text: str, width: float) -> list[str]:
     return textwrap.wrap(text, max(12, int((width - 24) / LETTER)), break_long_words=False)
 
 
-def _check(figure: go.Figure, height: float, rows: int, *, title: bool) -> None:
+def _check_width(width: float, zoom: float, font: float) -> None:
+    """Raise NasError where letters of the font leave no room for a figure."""
+    if width / zoom < NARROWEST:
+        told, least = (f"{pixels / INCH * 25.4:.0f} mm" for pixels in (width, NARROWEST * zoom))
+        fix = f"make it {least} wide or more, or lower --font"
+        raise NasError(f"the picture is too narrow: {told} at {font:g} points", fix=fix)
+
+
+def _check_height(figure: go.Figure, height: float, rows: int, *, title: bool) -> None:
     """Raise NasError where what stands around the axes, a legend of `rows` among it, would leave too little of them."""
     around = (figure.layout.margin.t or 0) + TICKS + ROW * rows
     if height - around < SHARE * height:

@@ -59,7 +59,7 @@ function makeCard(figure) {
   const element = make("figure", { class: figure.wide ? "card wide" : "card" }, heading, plot, caption);
   const card = { id: figure.id, element, plot, heading, caption, near: false, drawn: false, stale: false, more: 0 };
   cards.set(figure.id, card);
-  Object.assign(card, left.get(figure.id));
+  Object.assign(card, zooms.get(figure.id));
   setFigure(card, figure);
   near.observe(plot);
   resized.observe(plot);
@@ -78,10 +78,10 @@ function setFigure(card, figure) {
 }
 
 // What users have zoomed to in figures of a study that is out of sight: id -> { kept, revision }.
-const left = new Map();
+const zooms = new Map();
 
 function dropCard(card) {
-  if (card.drawn) left.set(card.id, { kept: ranges(card), revision: card.revision });
+  if (card.drawn) zooms.set(card.id, { kept: ranges(card), revision: card.revision });
   near.unobserve(card.plot);
   resized.unobserve(card.plot);
   Plotly.purge(card.plot);
@@ -335,8 +335,8 @@ function setDrag(mode) {
     if (!card.spec || card.fixed) continue;
     card.spec.layout.dragmode = dragMode();
     if (!card.drawn) continue;
-    const set = Plotly.relayout(card.plot, { dragmode: dragMode() });
+    const relaid = Plotly.relayout(card.plot, { dragmode: dragMode() });
     // pairs of views work out where their points are only when they are drawn ready for a box
-    if (card.spec.data.some(({ type }) => type === "splom")) set.then(() => Plotly.redraw(card.plot));
+    if (card.spec.data.some(({ type }) => type === "splom")) relaid.then(() => Plotly.redraw(card.plot));
   }
 }

@@ -11,7 +11,7 @@ function light(card) {
   card.spec.data.forEach((trace, place) => {
     const numbers = card.numbers[place];
     const own = numbers && foreign(trace) ? numbers.map(() => null) : numbers;
-    if (own && !picture(trace, own)) Object.assign(trace, lightOf(card, trace, place, own, test));
+    if (own && !ofOneNetwork(trace, own)) Object.assign(trace, lightOf(card, trace, place, own, test));
   });
   card.spec.layout.selectionrevision = card.lights = (card.lights ?? 0) + 1;
   card.spec.layout.selections = [];
@@ -19,7 +19,7 @@ function light(card) {
 }
 
 // The bars of a single network are read whatever is selected.
-const picture = (trace, numbers) =>
+const ofOneNetwork = (trace, numbers) =>
   trace.type === "bar" && numbers.length > 1 && numbers.every((number) => number === numbers[0]);
 
 function lightOf(card, trace, place, numbers, test) {
