@@ -27,8 +27,9 @@ def write(targets: Sequence[str], board: str, out: str | None, *, console: Conso
     """Write the page of some studies, whole or not at all; says where it is, and how large."""
     shown, opened = boards.load(board), [studies.open_study(folder) for folder in _folders(targets)]
     path = Path(out) if out else opened[0].folder / f"{Path(board).stem}.html"
-    static.write(path, payload(opened, shown))
-    trials = sum(len(one.trials()) for one in opened)
+    told = payload(opened, shown)
+    static.write(path, told)
+    trials = sum(len(one["trials"].get("number", ())) for one in told["studies"])
     say(console, f"wrote {path}: {count(trials, 'trial')}, {path.stat().st_size / 1e6:.1f} MB, needs no network")
     return path
 
