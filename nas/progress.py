@@ -66,6 +66,12 @@ class SearchReporter:
         self.running[number].rows.append(row)
         self._refresh()
 
+    def died(self, number: int, reason: str) -> None:
+        """A trial lost its worker, and is trained again."""
+        self.running.pop(number, None)
+        self._line(f"trial {number} of {self.trials}: {reason}; it is trained again")
+        self._refresh()
+
     def ended(self, trial: Trial, trials: list[Trial]) -> None:
         """A trial is on record."""
         self.known = trials

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,7 +81,12 @@ class Study:
             raise NasError(f"has no trial {number}", where=str(self.folder), fix=there)
         return trials[number]
 
-    def add(self, candidate: Candidate, space: Space, **attributes: Any) -> Trial:
+    @property
+    def driver(self) -> str:
+        """Nobody else drives a study in a folder: see `driving`."""
+        return ""
+
+    def add(self, candidate: Candidate, space: Space, *, limit: int, **attributes: Any) -> Trial | None:
         """Write a trial that is about to be trained."""
         record = candidate.record
         asked = {name: space.decisions[name] for name in record}
@@ -101,8 +106,20 @@ class Study:
         )
         return self.trials()[-1]
 
-    def count_attempts(self, number: int, attempts: int) -> Trial:
-        """Write how often a trial was started without an orderly end; returns the trial anew."""
+    def orphans(self, active: Collection[int]) -> list[Trial]:
+        """Running trials that nobody trains any more; this driver trains the `active` ones."""
+        return [trial for trial in self.trials() if trial.state == "running" and trial.number not in active]
+
+    def take(self, number: int) -> Trial:
+        """An orphan that is trained from now on, with an attempt more on record."""
+        return self._count_attempts(number, 1)
+
+    def release(self, number: int) -> None:
+        """Write that a trial's attempt came to an orderly end, and does not count."""
+        self._count_attempts(number, -1)
+
+    def _count_attempts(self, number: int, more: int) -> Trial:
+        attempts = self.trial(number).attempts + more
         self.storage.set_trial_user_attr(self._id(number), "attempts", attempts)
         return self.trial(number)
 

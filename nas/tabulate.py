@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from nas.preparation import preparation
 from nas.recipe import ProxySettings, Recipe
 from nas.run import INTERRUPTED
 from nas.scale import scale
-from nas.search.loop import MAX_FAILURES
+from nas.search.loop import MAX_ATTEMPTS, MAX_FAILURES
 from nas.search.propose import ENUMERABLE
 from nas.seeds import seed_for
 from nas.sources import Means, trainers
@@ -165,16 +166,17 @@ class _Trainings:
         self.found, self.genotypes, self.jobs, self.console, self.progress = found, genotypes, jobs, console, progress
         self.given, self.done, self.saved = 0, 0, time.monotonic()
         self.failing: list[tuple[str, int]] = []  # failed trainings in a row
+        self.deaths: Counter[int] = Counter()  # lost workers of each job
+        self.lost: list[int] = []  # jobs that are to be given again
 
     def next(self) -> Job | None:
-        """The next missing training."""
+        """A training that lost its worker, else the next missing one."""
+        if self.lost:
+            return self._job(self.lost.pop())
         if self.given == len(self.jobs):
             return None
-        name, index = self.jobs[self.given]
         self.given += 1
-        _, genotype = self.genotypes[name]
-        seed = self.found.about["seed"] + index  # the table's own, whatever the recipe's is by now
-        return Job(self.given - 1, to_yaml(genotype), seed_for(seed, "training", name))
+        return self._job(self.given - 1)
 
     def step(self, number: int, done: int, total: int) -> None:
         """Nobody looks so closely."""
@@ -199,6 +201,20 @@ class _Trainings:
                 del self.found.networks[name].trainings[index]
             problem = f"{MAX_FAILURES} trainings in a row failed; the last one: {reason}"
             raise NasError(problem, fix="mend the cause and run the same command again")
+
+    def died(self, number: int, reason: str) -> None:
+        """Train it again, or add that it failed after so many attempts."""
+        self.deaths[number] += 1
+        if self.deaths[number] >= MAX_ATTEMPTS:
+            self.failed(number, reason)
+        else:
+            self.lost.append(number)
+
+    def _job(self, number: int) -> Job:
+        name, index = self.jobs[number]
+        _, genotype = self.genotypes[name]
+        seed = self.found.about["seed"] + index  # the table's own, whatever the recipe's is by now
+        return Job(number, to_yaml(genotype), seed_for(seed, "training", name))
 
     def _add(self, number: int, rows: list[dict]) -> None:
         name, index = self.jobs[number]

@@ -34,7 +34,7 @@ def add(opened, found, number=0):
     described = found.genotype(record)
     candidate = Candidate(record, {"seen": number}, described, cost(described))
     told = {"genotype": genotypes.to_yaml(described), "memo": candidate.memo, "dropped": {}, "sampler": "uniform"}
-    return opened.add(candidate, found, **told)
+    return opened.add(candidate, found, limit=100, **told)
 
 
 def outcome(*accuracies):
@@ -122,7 +122,7 @@ def test_a_kill_between_outcome_and_state_loses_nothing(opened, found, monkeypat
 
 def test_attempts_are_counted_on_record(opened, found):
     assert add(opened, found).attempts == 1
-    assert opened.count_attempts(0, 2).attempts == 2
+    assert opened.take(0).attempts == 2
     assert study.open_study(opened.folder).trial(0).attempts == 2
 
 

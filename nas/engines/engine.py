@@ -48,7 +48,10 @@ class Driver(Protocol):
         """A training came to its end, or was stopped after an epoch."""
 
     def failed(self, number: int, reason: str) -> None:
-        """A training ended without a result."""
+        """A training ended without a result, and would again."""
+
+    def died(self, number: int, reason: str) -> None:
+        """A training was lost with its worker: `next` may give the job again."""
 
 
 class Engine(Protocol):

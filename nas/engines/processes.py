@@ -1,7 +1,8 @@
 """The engine of several workers: local processes that train side by side, one per GPU or sharing the CPU's cores.
 
 Workers are started afresh (not forked), get their jobs through a pipe, and ask the driver after each epoch whether to
-go on. A worker that dies fails its job, with the last lines of what it printed, and is replaced.
+go on. A worker that dies is replaced, and its job is the driver's to give again; the reason has the last lines of what
+it printed.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class _Worker:
             kind, told = self.pipe.recv()
         except (EOFError, OSError):
             self.job = None
-            driver.failed(number, self._obituary())
+            driver.died(number, self._obituary())
             return True
         if kind == "step":
             driver.step(number, *told)

@@ -6,6 +6,7 @@ again ends where an uninterrupted one would (with one worker).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from functools import partial
 from time import monotonic, perf_counter
@@ -26,7 +27,7 @@ from nas.summary import summary
 from nas.trial import Trial
 from nas.versions import versions
 
-MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of the program, before it counts as failed
+MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of its driver or worker, before it counts as failed
 NOTED = 10.0  # seconds between two records of the curve of a trial in training
 MAX_FAILURES = 5  # failed trials in a row before the search stops
 
@@ -37,19 +38,35 @@ class Reporter(Protocol):
     def started(self, trial: Trial, trials: list[Trial]) -> None: ...
     def step(self, number: int, done: int, total: int) -> None: ...
     def epoch(self, number: int, row: dict) -> None: ...
+    def died(self, number: int, reason: str) -> None: ...
     def ended(self, trial: Trial, trials: list[Trial]) -> None: ...
 
 
 class Store(Protocol):
-    """Where trials are kept: a `study.Study`, or memory in a simulation."""
+    """Where trials are kept: a `study.Study`, or memory in a simulation; several drivers may share it."""
 
     recipe: Recipe
     attributes: dict[str, Any]
 
+    @property
+    def driver(self) -> str:
+        """The name of this driver where others search beside it; empty while it is alone."""
+
     def trials(self) -> list[Trial]: ...
     def observations(self, trials, curves) -> list[samplers.Observation]: ...
-    def add(self, candidate, space: Space, **attributes: Any) -> Trial: ...
-    def count_attempts(self, number: int, attempts: int) -> Trial: ...
+
+    def add(self, candidate, space: Space, *, limit: int, **attributes: Any) -> Trial | None:
+        """A trial that this driver trains; None where the network or the `limit`-th trial came from another one."""
+
+    def orphans(self, active: Collection[int]) -> list[Trial]:
+        """Running trials that nobody trains any more; this driver trains the `active` ones."""
+
+    def take(self, number: int) -> Trial | None:
+        """An orphan, which this driver trains from now on, an attempt more; None where another one was first."""
+
+    def release(self, number: int) -> None:
+        """Leave a trial to whoever comes, as if this attempt had not been."""
+
     def note(self, number: int, rows: list[dict[str, Any]]) -> None: ...
     def complete(self, number: int, outcome: dict[str, Any]) -> None: ...
     def stop(self, number: int, outcome: dict[str, Any]) -> None: ...
@@ -95,22 +112,21 @@ class Search:
 
     def next(self) -> Job | None:
         """A trial that was interrupted, else a new one, until the study has as many as were asked for."""
-        for trial in self.study.trials():
-            if trial.state == "running" and trial.number not in self.active and (job := self._again(trial)):
+        for trial in self.study.orphans(self.active):
+            if job := self._again(trial):
                 return job
-        known = self.study.trials()
-        if len(known) >= self.wanted:
-            failed = sum(trial.state == "failed" for trial in known)
-            self.why = f"all {self.wanted} trials are done{f', {failed} of them failed' if failed else ''}"
-            return None
-        curves = {number: _accuracies(rows) for number, rows in self.active.items()}
-        started = perf_counter()
-        history = self.study.observations(known, curves)
-        proposed = self.proposer.next(len(known), history, {trial.key for trial in known})
-        if proposed is None:
-            self.why = f"no untrained network that fits the budget was found any more: {len(known)} are trained"
-            return None
-        return self._begun(_add(self.study, self.space, proposed, perf_counter() - started))
+        while True:
+            known = self.study.trials()
+            if len(known) >= self.wanted:
+                self.why = self._done(known)
+                return None
+            started = perf_counter()
+            proposed = self._proposed(known)
+            if proposed is None:
+                self.why = f"no untrained network that fits the budget was found any more: {len(known)} are trained"
+                return None
+            if trial := _add(self.study, self.space, proposed, perf_counter() - started, limit=self.wanted):
+                return self._begun(trial)
 
     def step(self, number: int, done: int, total: int) -> None:
         """Steps of a trial, for whoever looks."""
@@ -148,22 +164,45 @@ class Search:
                 fix="mend the cause and run the search again",
             )
 
+    def died(self, number: int, reason: str) -> None:
+        """The worker of a trial is gone: the trial is trained again, or fails after so many attempts."""
+        if self.study.trials()[number].attempts >= MAX_ATTEMPTS:
+            self.failed(number, f"{reason} (as in {MAX_ATTEMPTS} attempts, or the program died)")
+            return
+        self.active.pop(number)
+        self.reporter.died(number, reason)
+
     def put_back(self) -> None:
         """An orderly end is not the fault of the trials in training: it does not count as one of their attempts."""
         for trial in self.study.trials():
             if trial.number in self.active and trial.state == "running":
-                self.study.count_attempts(trial.number, trial.attempts - 1)
+                self.study.release(trial.number)
+
+    def _proposed(self, known: list[Trial]) -> Proposed | None:
+        curves = {number: _accuracies(rows) for number, rows in self.active.items()}
+        history = self.study.observations(known, curves)
+        return self.proposer.next(len(known), history, {trial.key for trial in known}, driver=self.study.driver)
+
+    def _done(self, known: list[Trial]) -> str:
+        failed = sum(trial.state == "failed" for trial in known)
+        elsewhere = sum(trial.state == "running" and trial.number not in self.active for trial in known)
+        told = [f", {failed} of them failed" if failed else "", f", {elsewhere} still elsewhere" if elsewhere else ""]
+        return f"all {self.wanted} trials are {'begun' if elsewhere else 'done'}{''.join(told)}"
 
     def _again(self, trial: Trial) -> Job | None:
-        if trial.attempts >= MAX_ATTEMPTS:
-            self.study.fail(trial.number, f"the program died {MAX_ATTEMPTS} times while training it")
-            trials = self.study.trials()
-            self.reporter.ended(trials[trial.number], trials)
+        taken = self.study.take(trial.number)
+        if taken is None:
             return None
-        return self._begun(self.study.count_attempts(trial.number, trial.attempts + 1))
+        if trial.attempts < MAX_ATTEMPTS:
+            return self._begun(taken)
+        self.study.fail(trial.number, f"the program or its worker died {MAX_ATTEMPTS} times while training it")
+        trials = self.study.trials()
+        self.reporter.ended(trials[trial.number], trials)
+        return None
 
     def _begun(self, trial: Trial) -> Job:
         self.active[trial.number] = []
+        self.stopped.discard(trial.number)
         self.reporter.started(trial, self.study.trials())
         self.began[trial.number] = self.noted[trial.number] = monotonic()
         return Job(trial.number, trial.genotype, self._seed(trial))
@@ -200,11 +239,12 @@ def screen_of(recipe: Recipe) -> Screen | None:
     return Screen(partial(scores.in_study, name, proxy=recipe.proxy), int(factor))
 
 
-def _add(study: Store, space: Space, proposed: Proposed, seconds: float) -> Trial:
+def _add(study: Store, space: Space, proposed: Proposed, seconds: float, *, limit: int) -> Trial | None:
     candidate, dropped = proposed.candidate, proposed.dropped
     return study.add(
         candidate,
         space,
+        limit=limit,
         genotype=genotypes.to_yaml(candidate.genotype),
         memo=candidate.memo,
         sampler=proposed.sampler,

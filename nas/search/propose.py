@@ -47,12 +47,13 @@ class Proposer:
         self.starts = starts  # proposed before anything else
         self.screen = screen
 
-    def next(self, number: int, history: Sequence[Observation], seen: Set[str]) -> Proposed | None:
+    def next(self, number: int, history: Sequence[Observation], seen: Set[str], *, driver: str = "") -> Proposed | None:
         """The candidate of trial `number`, or None when no unseen network is left.
 
-        Depends on the arguments alone, so a resumed study proposes what an uninterrupted one would have.
+        Depends on the arguments alone, so a resumed study proposes what an uninterrupted one would have; drivers that
+        search side by side give their names, lest all propose the same.
         """
-        seed = seed_for(self.seed, "proposal", number)
+        seed = seed_for(self.seed, "proposal", number, *([driver] if driver else []))
         dropped = Dropped()
         if known := next(self._filtered(map(Proposal, self.starts), seen, Dropped()), None):
             return Proposed(known, dropped, "start")

@@ -6,6 +6,7 @@ For comparing samplers: from a table of trained networks (`nas.table`), or from 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,8 @@ def simulate(recipe: Recipe, space: Space, curve: Curve, *, trials: int) -> list
 class Memory:
     """A store that forgets: what `study.Study` is on disk."""
 
+    driver = ""
+
     def __init__(self, recipe: Recipe):
         self.recipe, self.attributes = recipe, {}
         self.known: list[Trial] = []
@@ -44,16 +47,23 @@ class Memory:
         """Trials as samplers see them."""
         return [observation(trial, self.recipe.objectives, curves) for trial in trials]
 
-    def add(self, candidate: Candidate, space: Space, **attributes: Any) -> Trial:
+    def add(self, candidate: Candidate, space: Space, *, limit: int, **attributes: Any) -> Trial:
         """A new trial."""
         told = {name: attributes[name] for name in ("genotype", "memo", "dropped", "sampler", "summary")}
         trial = Trial(len(self.known), "running", candidate.record, key=candidate.key, cost=candidate.cost, **told)
         self.known.append(trial)
         return trial
 
-    def count_attempts(self, number: int, attempts: int) -> Trial:
-        """Nothing interrupts a simulation."""
+    def orphans(self, active: Collection[int]) -> list[Trial]:
+        """Running trials that nobody trains."""
+        return [trial for trial in self.known if trial.state == "running" and trial.number not in active]
+
+    def take(self, number: int) -> Trial:
+        """Nothing interrupts a simulation but its end."""
         return self.known[number]
+
+    def release(self, number: int) -> None:
+        """Nobody comes after."""
 
     def note(self, number: int, rows: list[dict[str, Any]]) -> None:
         """Nobody looks at a simulation."""
@@ -83,4 +93,5 @@ class Silent:
     def started(self, trial: Trial, trials: list[Trial]) -> None: ...
     def step(self, number: int, done: int, total: int) -> None: ...
     def epoch(self, number: int, row: dict) -> None: ...
+    def died(self, number: int, reason: str) -> None: ...
     def ended(self, trial: Trial, trials: list[Trial]) -> None: ...

@@ -47,7 +47,7 @@ class Told:
         self.jobs = [Job(number, GENOTYPE, seed) for number, seed in enumerate(seeds)]
         self.waiting, self.stops = list(self.jobs), dict(stops)  # number: epoch
         self.epochs = {job.number: [] for job in self.jobs}
-        self.outcomes, self.reasons, self.running, self.most = {}, {}, set(), 0
+        self.outcomes, self.reasons, self.deaths, self.running, self.most = {}, {}, {}, set(), 0
 
     def next(self):
         if not self.waiting:
@@ -72,6 +72,10 @@ class Told:
     def failed(self, number, reason):
         self.running.remove(number)
         self.reasons[number] = reason
+
+    def died(self, number, reason):
+        self.running.remove(number)
+        self.deaths[number] = reason
 
 
 class Broken(Told):

@@ -157,7 +157,7 @@ def test_samplers_hear_of_stopped_trials_at_their_rung_and_of_running_ones(tmp_p
             driver.proposer.next = self.proposed
             driver.next()
 
-        def proposed(self, number, history, seen):
+        def proposed(self, number, history, seen, driver):
             self.history = history
 
     asks = Asks()
@@ -377,3 +377,30 @@ def test_a_finished_search_trains_nothing_more(tmp_path, found):
 
     assert loop.run(opened, found, Here(never), Silent(), trials=3) == "all 3 trials are done"
     assert told(opened) == before
+
+
+def test_a_trial_whose_worker_died_is_trained_again_and_given_up_after_three(tmp_path, found):
+    """The front is that of a search in which nothing happened; the attempts are on record."""
+
+    class Deadly:
+        """Trains, but loses the worker of trial 1 once and that of trial 2 every time."""
+
+        def run(self, driver):
+            while (job := driver.next()) is not None:
+                jobs.append(job)
+                if job.number == 2 or (job.number == 1 and jobs.count(job) == 1):
+                    driver.epoch(job.number, {"epoch": 1, "val_accuracy": 0.1})
+                    driver.died(job.number, "its worker was killed by SIGKILL")
+                else:
+                    curve = [{"epoch": 1, "val_accuracy": 0.5}]
+                    driver.ended(job.number, {"accuracy": 0.5, "seconds": 0.1, "curve": curve})
+
+    jobs = []
+    opened = new(tmp_path / "s", found, sampler={"kind": "uniform"})
+    loop.run(opened, found, Deadly(), Silent(), trials=4)
+    assert [job.number for job in jobs] == [0, 1, 1, 2, 2, 2, 3]
+    trials = opened.trials()
+    assert [(trial.state, trial.attempts) for trial in trials] == [
+        ("complete", 1), ("complete", 2), ("failed", 3), ("complete", 1)
+    ]  # fmt: skip
+    assert trials[2].outcome["reason"].startswith("its worker was killed by SIGKILL (as in 3 attempts")
