@@ -99,7 +99,7 @@ def retrain(
         keeper = Keeper(folder, model, curve, {"seed": seed, "classes": list(pack.classes)}, on_epoch)
         result = train.fit(
             model, pack, settings.train, settings.clip, seed=seed, device=device, group=group,
-            on_epoch=keeper.keep, on_step=on_step, checkpoint=folder / CHECKPOINT,
+            on_epoch=lambda so_far: keeper.keep(so_far.curve[-1]), on_step=on_step, checkpoint=folder / CHECKPOINT,
         )  # fmt: skip
         keeper.finish()
         about = {"name": name, **_metrics(genotype, run, result, facts or {}), "data": _data(pack, data)}

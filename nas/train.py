@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -74,9 +74,10 @@ def fit(
     *,
     seed: int,
     device: str | torch.device = "auto",
-    on_epoch: Callable[[dict], object] | None = None,
+    on_epoch: Callable[[Result], object] | None = None,
     on_step: Callable[[int, int], None] | None = None,
     checkpoint: Path | None = None,
+    saved_after: Collection[int] | None = None,
     group: Group = ALONE,
 ) -> Result:
     """Train `model`, in place, on `pack.train` and validate it on `pack.val` after each epoch.
@@ -86,10 +87,10 @@ def fit(
 
     Rows of the curve: epoch (from 1), lr (of the epoch's last step), train_loss and train_error (over the
     augmented clips, while the weights move), val_loss, val_accuracy (by the metric of the data set), val_top5 (from 5
-    classes on), seconds and wait (seconds of them spent waiting for data). `on_epoch` gets each row, before the epoch's
-    checkpoint is written, and ends the training there by answering False; `on_step` gets (steps done, steps
-    in all). With a `checkpoint` path, the run is saved there after each epoch and goes on from there when the
-    file exists. The processes of a `group` train together: batches are shared out, and all get the same result.
+    classes on), seconds and wait (seconds of them spent waiting for data). `on_epoch` gets the result so far, whose
+    curve ends with the epoch, before the epoch's checkpoint is written, and ends the training there by answering False;
+    `on_step` gets (steps done, steps in all). With a `checkpoint` path, the run is saved there after each epoch, or the
+    epochs `saved_after`, and goes on from there when the file exists. The processes of a `group` train together: batches are shared out, and all get the same result.
     While `on_epoch` is called and afterwards, the network has the averaged weights where `settings.ema` asks for them.
 
     Raises Diverged, OutOfMemory, and NasError for a checkpoint of another run or impossible settings.
@@ -97,7 +98,8 @@ def fit(
     place = group.device(device)
     check(pack, settings, group)
     try:
-        training = _Training(model, pack, settings, clip, seed=seed, device=place, checkpoint=checkpoint, group=group)
+        kept = {"checkpoint": checkpoint, "saved_after": saved_after}
+        training = _Training(model, pack, settings, clip, seed=seed, device=place, group=group, **kept)
         return training.run(on_epoch or _ignore, on_step or _ignore)
     except (MemoryError, RuntimeError) as error:
         if not devices.is_out_of_memory(error):
@@ -124,10 +126,12 @@ class _Training:
         seed: int,
         device: torch.device,
         checkpoint: Path | None,
+        saved_after: Collection[int] | None,
         group: Group,
     ):
         self.pack, self.settings, self.clip, self.seed = pack, settings, clip, seed
-        self.device, self.checkpoint, self.waiting, self.group = device, checkpoint, Waiting(), group
+        self.device, self.waiting, self.group = device, Waiting(), group
+        self.checkpoint, self.saved_after = checkpoint, saved_after
         self.model = model.to(device=device, memory_format=torch.channels_last_3d)
         for layer in _dropouts(model):
             layer.p = settings.dropout
@@ -158,8 +162,9 @@ class _Training:
                     times = {"seconds": time.perf_counter() - start, "wait": waiting.seconds}
                     self.waiting.add(waiting)
                     self.curve.append({"epoch": epoch, **trained, **tested, **times})
-                    goes_on = on_epoch(self.curve[-1])
-                self._save()
+                    goes_on = on_epoch(self._result({}))
+                if self.saved_after is None or epoch in self.saved_after:
+                    self._save()
                 if goes_on is False:
                     break
             if self.average:
@@ -274,7 +279,7 @@ class _Training:
         waited = sum(row["wait"] for row in self.curve)
         return Result(
             accuracy=(precise or self.curve[-1])["val_accuracy"],
-            curve=self.curve,
+            curve=list(self.curve),
             seconds=seconds,
             wait_share=waited / seconds,
             wait_cause=self.waiting.cause() if waited > max(LEAST_WAITING, MUCH_WAITING * seconds) else "",

@@ -50,7 +50,7 @@ def test_weights_and_statistics_are_averaged_step_by_step():
         SETTINGS,
         model,
         on_step=lambda done, total: raw.append(state(model)),
-        on_epoch=lambda row: shown.append(state(model)),
+        on_epoch=lambda so_far: shown.append(state(model)),
     )
     floating = [name for name, tensor in raw[0].items() if tensor.is_floating_point()]
     assert "1.running_var" in floating and len(raw) == 10
@@ -71,7 +71,7 @@ def test_training_goes_on_from_the_weights_and_not_from_their_average():
 def test_the_average_is_what_is_validated_and_kept():
     model, told = tiny_network(), []
 
-    def on_epoch(row):
+    def on_epoch(so_far):
         told.append(evaluate(copy.deepcopy(model), FakePack().val, CLIP, batch=8, device="cpu"))
 
     result = train(SETTINGS, model, on_epoch=on_epoch)
@@ -81,7 +81,7 @@ def test_the_average_is_what_is_validated_and_kept():
 
 def test_the_average_is_left_where_a_training_is_ended():
     model, seen = tiny_network(), []
-    train(SETTINGS, model, on_epoch=lambda row: bool(seen.append(state(model))))
+    train(SETTINGS, model, on_epoch=lambda so_far: bool(seen.append(state(model))))
     assert len(seen) == 1 and all(torch.equal(tensor, seen[0][name]) for name, tensor in state(model).items())
 
 

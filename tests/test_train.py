@@ -81,8 +81,8 @@ def test_training_leaves_the_global_random_state_alone():
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, more: dict):
     settings = SETTINGS.model_copy(update={"clip_gradient": 1.0, **more})
 
-    def stop(row):
-        if row["epoch"] == 3:
+    def stop(so_far):
+        if len(so_far.curve) == 3:
             raise KeyboardInterrupt
 
     path, models = tmp_path / "run.safetensors", [tiny_network() for _ in range(3)]
@@ -327,10 +327,28 @@ def test_a_gpu_out_of_memory_frees_what_it_held():
 def test_a_cpu_checkpoint_resumes_on_a_gpu(tmp_path: Path):
     path = tmp_path / "run.safetensors"
 
-    def stop(row):
-        if row["epoch"] == 2:
+    def stop(so_far):
+        if len(so_far.curve) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(checkpoint=path, on_epoch=stop)
     assert len(train(checkpoint=path, device="cuda").curve) == 3
+
+
+def test_a_checkpoint_is_saved_after_the_epochs_that_are_asked_for(tmp_path: Path):
+    path, there = tmp_path / "run.safetensors", []
+
+    def look(so_far):
+        there.append(len(checkpoints.peek(path).curve) if path.exists() else 0)
+        assert so_far.accuracy == so_far.curve[-1]["val_accuracy"]
+        if len(there) == 3:
+            raise KeyboardInterrupt
+
+    whole = train()
+    with pytest.raises(KeyboardInterrupt):
+        train(checkpoint=path, saved_after=(1,), on_epoch=look)
+    assert there == [0, 1, 1]
+    seen = []
+    resumed = train(checkpoint=path, saved_after=(1,), on_epoch=lambda so_far: seen.append(untimed(so_far.curve)))
+    assert [len(curve) for curve in seen] == [2, 3] and seen[-1] == untimed(resumed.curve) == untimed(whole.curve)

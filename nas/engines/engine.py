@@ -27,7 +27,10 @@ class Job:
 
 
 class Evaluate(Protocol):
-    """Trains one genotype until `on_epoch` answers False; `proxy.evaluate` with its data and settings filled in."""
+    """Trains one genotype until `on_epoch`, which gets the outcome so far, answers False.
+
+    That is `proxy.evaluate` with its data and settings filled in.
+    """
 
     def __call__(self, genotype: Genotype, *, seed: int, on_epoch: Callable, on_step: Callable) -> dict[str, Any]: ...
 
@@ -61,7 +64,9 @@ class Engine(Protocol):
         """Return when `driver.next()` gave None and all that was started has ended."""
 
 
-def attempt(evaluate: Evaluate, job: Job, on_epoch: Callable[[dict], bool], on_step: Callable) -> dict[str, Any] | str:
+def attempt(
+    evaluate: Evaluate, job: Job, on_epoch: Callable[[dict[str, Any]], bool], on_step: Callable
+) -> dict[str, Any] | str:
     """The outcome of a training, or in words why it failed: one network's fault must not end a search."""
     try:
         genotype = genotypes.parse(plain(parse(job.genotype)))

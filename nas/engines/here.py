@@ -21,7 +21,7 @@ class Here:
             number = job.number
             on_epoch, on_step = (_carried(partial(call, number)) for call in (driver.epoch, driver.step))
             try:
-                result = attempt(self.evaluate, job, on_epoch, on_step)
+                result = attempt(self.evaluate, job, lambda so_far: on_epoch(so_far["curve"][-1]), on_step)
             except _Carried as carried:
                 raise carried.error from carried.error.__cause__
             if isinstance(result, str):

@@ -178,8 +178,8 @@ def _work(pipe: Connection, log: Path, setup: bytes) -> None:
     torch.set_num_threads(place.threads)
     steps = _Steps(pipe)
 
-    def on_epoch(row: dict) -> bool:
-        pipe.send(("epoch", row))
+    def on_epoch(so_far: dict[str, Any]) -> bool:
+        pipe.send(("epoch", so_far["curve"][-1]))
         return pipe.recv()
 
     def here(genotype, **more):

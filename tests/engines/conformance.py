@@ -30,9 +30,10 @@ def train(genotype, *, seed, on_epoch, on_step, device="cpu"):
     for epoch in range(1, EPOCHS + 1):
         on_step(epoch, EPOCHS)
         curve.append({"epoch": epoch, "val_accuracy": seed / 100 + epoch / 1000})
-        if on_epoch(curve[-1]) is False:
+        outcome = {"accuracy": curve[-1]["val_accuracy"], "seed": seed, "seconds": 0.1, "curve": list(curve)}
+        if on_epoch(outcome) is False:
             break
-    return {"accuracy": curve[-1]["val_accuracy"], "seed": seed, "seconds": 0.1, "curve": curve}
+    return outcome
 
 
 def accuracies(seed, epochs=EPOCHS):

@@ -57,9 +57,10 @@ def epochs(genotype, *, seed, on_epoch, on_step):
     for epoch in range(1, EPOCHS + 1):
         wobble = (seed // 1000 * epoch % 97) / 1000
         curve.append({"epoch": epoch, "val_accuracy": final * epoch / EPOCHS + wobble * (EPOCHS - epoch)})
-        if on_epoch(curve[-1]) is False:
+        outcome = {"accuracy": curve[-1]["val_accuracy"], "seconds": 0.1, "val_clips": 100, "curve": list(curve)}
+        if on_epoch(outcome) is False:
             break
-    return {"accuracy": curve[-1]["val_accuracy"], "seconds": 0.1, "val_clips": 100, "curve": curve}
+    return outcome
 
 
 @pytest.mark.parametrize("sampler", ["uniform", "front", "evolution", "tpe", "nsga2", "nsga3"])
@@ -76,9 +77,9 @@ def test_killed_after_any_trial_or_in_the_middle_of_one_ends_as_if_not(tmp_path,
         def dies(genotype, *, on_epoch, stop=stop, **more):
             late = len(broken.trials()) > stop
 
-            def interrupted(row):
-                goes_on = on_epoch(row)
-                if late and (row["epoch"] == 2 or not goes_on):
+            def interrupted(so_far):
+                goes_on = on_epoch(so_far)
+                if late and (len(so_far["curve"]) == 2 or not goes_on):
                     raise KeyboardInterrupt
                 return goes_on
 
@@ -173,9 +174,10 @@ def test_at_a_rung_a_training_is_compared_with_those_at_its_cost_alone(tmp_path,
         curve = []
         for epoch in range(1, EPOCHS + 1):
             curve.append({"epoch": epoch, "val_accuracy": next(worse) / 1000})
-            if on_epoch(curve[-1]) is False:
+            outcome = {"accuracy": curve[-1]["val_accuracy"], "seconds": 0.1, "curve": list(curve)}
+            if on_epoch(outcome) is False:
                 break
-        return {"accuracy": curve[-1]["val_accuracy"], "seconds": 0.1, "curve": curve}
+        return outcome
 
     settings = {"stopping": {"rungs": [1], "reduction": 2, "band": 1.3}, "proxy": {"train": {"epochs": EPOCHS}}}
     opened = new(tmp_path / "s", found, sampler={"kind": "uniform"}, objectives="accuracy", budget="", **settings)

@@ -1,0 +1,197 @@
+"""Ray Tune's searcher, scheduler and callback, which only carry words between Tune and the driver of a study.
+
+What is proposed, what stops at a rung and what is trained again is the driver's to say, as with every other engine;
+Tune places trainings on nodes and hears of those that die. All three share a `Desk`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from nas.engines.engine import Driver, Job
+from nas.engines.tune_worker import BEGAN, ENDED, EPOCH
+
+
+@dataclass
+class Training:
+    """A job as Tune has it: how many of its epochs the driver knows, its latest outcome, and where it runs."""
+
+    job: Job
+    epochs: int = 0
+    outcome: dict[str, Any] = field(default_factory=dict)
+    worker: dict[str, Any] = field(default_factory=dict)
+    began: float = 0.0
+    ended: str = ""  # the kind of its last report
+    reason: str = ""  # of its failure or death
+
+
+class Desk:
+    """What is in training; an error that the driver raises is kept, since Tune may take it for the trial's.
+
+    `room` is how many trainings there may be at once; `kill` ends a worker, given what it told of itself; `seconds` is
+    what a training may take, 0 without end; `done` is told of every job that needs nothing any more.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        room: Callable[[], int],
+        kill: Callable[[dict[str, Any]], None],
+        done: Callable[[Job], None],
+        seconds: float = 0.0,
+    ):
+        self.driver, self.room, self.kill, self.done, self.seconds = driver, room, kill, done, seconds
+        self.trainings: dict[str, Training] = {}  # by Tune's name of the trial
+        self.idle = False  # the driver had no job, and nothing has ended since
+        self.error: Exception | None = None
+
+    def __getstate__(self) -> dict:
+        """Tune pickles searchers for a way of resuming that is not used: the study knows all."""
+        return {}
+
+    def give(self, name: str) -> Job | None:
+        """The next job, where there is room and there is one."""
+        if self.idle or len(self.trainings) >= self.room():
+            return None
+        with self._carried():
+            job = self.driver.next()
+        self.idle = job is None
+        if job:
+            self.trainings[name] = Training(job)
+        return job
+
+    def hear(self, name: str, kind: str, told: Any) -> bool:
+        """A report of a worker; whether its training goes on."""
+        training = self.trainings[name]
+        training.ended = kind
+        if kind == BEGAN:
+            training.worker, training.began = told, time.monotonic()
+        elif kind == EPOCH:
+            return self._epochs(training, told["outcome"], told["steps"])
+        elif kind == ENDED:
+            training.outcome = told
+        else:
+            training.reason = told
+        return True
+
+    def over(self, name: str, *, died: bool) -> None:
+        """Tune is done with a trial."""
+        training = self.trainings.pop(name)
+        number, self.idle = training.job.number, False
+        with self._carried():
+            if died:
+                self.driver.failed(number, training.reason) if training.ended == "overdue" else self.driver.died(
+                    number, training.reason
+                )
+            elif training.ended in (ENDED, EPOCH):
+                self.driver.ended(number, training.outcome | {"worker": _named(training.worker)})
+            else:
+                self.driver.failed(number, training.reason)
+        if not died:
+            self.done(training.job)
+
+    def look(self) -> None:
+        """Raise what the driver raised; end what takes too long."""
+        if self.error:
+            raise self.error
+        for training in self.trainings.values():
+            late = training.began and time.monotonic() - training.began > self.seconds
+            if self.seconds and late and training.ended != "overdue":
+                training.ended, training.reason = "overdue", overdue(self.seconds)
+                self.kill(training.worker)
+
+    def _epochs(self, training: Training, outcome: dict[str, Any], steps: list[int]) -> bool:
+        """Tell the driver of the epochs that it does not know: several after a restart from a checkpoint."""
+        number, goes_on = training.job.number, True
+        training.outcome = outcome
+        with self._carried():
+            self.driver.step(number, *steps)
+            for row in outcome["curve"][training.epochs :]:
+                training.epochs += 1
+                goes_on = self.driver.epoch(number, row) and goes_on
+        return goes_on
+
+    @contextmanager
+    def _carried(self):
+        try:
+            yield
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def overdue(seconds: float) -> str:
+    """Why a training was ended that took too long."""
+    return f"took longer than the {seconds:g} s that guard.seconds of the recipe allows"
+
+
+def _named(worker: dict[str, Any]) -> str:
+    return f"{worker['host']}, process {worker['pid']}" if worker else ""
+
+
+class Proposals(Searcher):
+    """Gives Tune the jobs of the driver."""
+
+    def __init__(self, desk: Desk):
+        super().__init__()
+        self.desk = desk
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next job, None for a while, or the end: when nothing is in training, nothing can come back either."""
+        if job := self.desk.give(trial_id):
+            return {"number": job.number, "genotype": job.genotype, "seed": job.seed}
+        return Searcher.FINISHED if self.desk.idle and not self.desk.trainings else None
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """A trial came to its end, was stopped, or lost its worker."""
+        self.desk.over(trial_id, died=error)
+
+    def save(self, checkpoint_path: str) -> None:
+        """The study is the record."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """The study is the record."""
+
+
+class Rungs(FIFOScheduler):
+    """Tells the driver of epochs, and ends the trainings that it stops."""
+
+    def __init__(self, desk: Desk):
+        super().__init__()
+        self.desk = desk
+
+    def on_trial_result(self, tune_controller, trial, result: dict[str, Any]) -> str:
+        """Go on or stop."""
+        goes_on = self.desk.hear(trial.trial_id, result["kind"], json.loads(result["told"]))
+        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+
+    def on_trial_error(self, tune_controller, trial) -> None:
+        """Keep why; the searcher hears of it next."""
+        training = self.desk.trainings[trial.trial_id]
+        training.reason = training.reason or obituary(trial.get_pickled_error(), training.worker)
+
+
+class Watch(Callback):
+    """Looks at the desk whenever Tune's loop comes round, ten times a second."""
+
+    def __init__(self, desk: Desk):
+        self.desk = desk
+
+    def on_step_begin(self, iteration: int, trials: list, **info: Any) -> None:
+        """Look."""
+        self.desk.look()
+
+
+def obituary(error: Exception | None, worker: dict[str, Any]) -> str:
+    """How a worker was lost, in one line."""
+    print("OBITUARY", repr(error))
+    return f"its worker died ({type(error).__name__})"

@@ -1,0 +1,87 @@
+"""What a worker of a Ray cluster does: it trains the genotype of its trial and reports epoch by epoch.
+
+A report is one flat dictionary whose `told` is JSON: Tune flattens, keeps and copies what it is given, curves included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nas.engines.engine import Job, attempt
+
+BEGAN, EPOCH, ENDED, FAILED = "began", "epoch", "ended", "failed"  # kinds of reports
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What all trials of a run have in common, as it is sent to the workers.
+
+    `checkpoints` is a folder that all nodes see, in which trainings are saved after the epochs `saved_after`, under the
+    names of `Job`s; empty: a training whose worker dies starts anew. `check` raises NasError where this node is not
+    like the driver.
+    """
+
+    evaluate: Callable[..., dict[str, Any]]
+    device: str
+    threads: int
+    imports: tuple[str, ...] = ()
+    checkpoints: str = ""
+    saved_after: tuple[int, ...] = ()
+    check: Callable[[], None] = field(default=lambda: None)
+
+
+def checkpoint(folder: str, job: Job) -> Path:
+    """Where the training of a job is saved."""
+    return Path(folder) / f"{job.number}-{job.seed}.safetensors"
+
+
+def train(config: Mapping[str, Any], *, assignment: Assignment) -> None:
+    """Train one job; Tune ends this thread at a report where the driver says that the training stops."""
+    from ray import tune
+
+    def report(kind: str, told: Any) -> None:
+        tune.report({"kind": kind, "told": json.dumps(told)})
+
+    job, latest = Job(**config), [0, 1]
+
+    def on_epoch(so_far: dict[str, Any]) -> bool:
+        report(EPOCH, {"outcome": so_far, "steps": latest})
+        return True
+
+    def on_step(done: int, total: int) -> None:
+        latest[:] = done, total
+
+    def here(genotype, **more):
+        _settle(assignment)
+        report(BEGAN, {"host": platform.node(), "pid": os.getpid(), "node": _node()})
+        kept = {"checkpoint": checkpoint(assignment.checkpoints, job), "saved_after": assignment.saved_after}
+        return assignment.evaluate(
+            genotype, device=assignment.device, **more, **(kept if assignment.checkpoints else {})
+        )
+
+    result = attempt(here, job, on_epoch, on_step)
+    report(FAILED, result) if isinstance(result, str) else report(ENDED, result)
+
+
+def _settle(assignment: Assignment) -> None:
+    """Make this process one that can train for the driver."""
+    import torch
+
+    from nas import user_blocks
+
+    assignment.check()
+    for file in assignment.imports:
+        user_blocks.load(file)
+    torch.set_num_threads(assignment.threads)
+
+
+def _node() -> str:
+    import ray
+
+    return ray.get_runtime_context().get_node_id()
