@@ -12,6 +12,7 @@ from nas.data.formats import FORMATS
 from nas.scores.registry import SCORES
 from nas.search.registry import SAMPLERS
 from tests.commands import folder, nas, videos  # noqa: F401  (fixtures)
+from tests.postgres import cluster, postgres  # noqa: F401
 
 
 def pytest_configure():
