@@ -26,7 +26,8 @@ GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning for every worker without a GPU
-    "RAY_DEDUP_LOGS": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",  # what Ray prints of workers that died is told by us, in a line
     "RAY_TQDM": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers keep the driver's folder, to which paths of recipes are relative
 }

@@ -27,7 +27,7 @@ from pathlib import Path
 
 MARK = "NAS_TESTED_NODE"
 STARTED = 60.0  # seconds in which a node is up
-# A head finds out in two or three seconds that a node is gone, not in fifteen; the other nodes see their head's settings.
+# A head finds out in two or three seconds that a node is gone, not in fifteen.
 WATCHFUL = {
     "RAY_health_check_initial_delay_ms": "2000", "RAY_health_check_period_ms": "700",
     "RAY_health_check_timeout_ms": "2000", "RAY_health_check_failure_threshold": "3",
