@@ -11,7 +11,7 @@ from nas.cost import cost
 from nas.genotype import Genotype
 from nas.recipe import ProxySettings
 from nas.scale import scale
-from nas.train import Result, fit
+from nas.train import Result, fit, identity, resumable
 from nas.versions import versions
 
 if TYPE_CHECKING:
@@ -39,11 +39,18 @@ def evaluate(
 
     `accuracy` is the fraction on the validation clips, by the data set's metric, after the last epoch that was
     trained (`val_clips` is of how many it is a share, 0 where it is none): `on_epoch` gets the same of a training that
-    ended there, and ends it by answering False. See `train.fit` for the other arguments. Raises what `train.fit` raises: Diverged, OutOfMemory.
+    ended there, and ends it by answering False. A `checkpoint` that is damaged or of another training is not used; see
+    `train.fit` for the other arguments. Raises what `train.fit` raises: Diverged, OutOfMemory.
     """
     small, notes = shrunk(genotype, settings, len(pack.classes))
     exact = cost(small)
     model = build(small, seed=seed)
+    if (
+        checkpoint
+        and checkpoint.exists()
+        and not resumable(checkpoint, identity(pack, settings.train, settings.clip, seed))
+    ):
+        checkpoint.unlink(missing_ok=True)
 
     def told(result: Result) -> dict[str, Any]:
         return {

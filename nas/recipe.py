@@ -67,6 +67,15 @@ class StoppingSettings(Settings):
     band: Annotated[float, Field(gt=1)] = 2.0
 
 
+class GuardSettings(Settings):
+    """What one training may take before it is ended and its trial fails."""
+
+    # seconds, however it spends them: also one that hangs is ended; 0: any number
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    # GiB of memory of the process that trains, looked at after each step; 0: any amount
+    memory: Annotated[float, Field(ge=0)] = 0.0
+
+
 class LatencySettings(Settings):
     """How networks run whose milliseconds are an objective or a budget: in inference mode, at the space's clip."""
 
@@ -125,6 +134,7 @@ class Recipe(Settings):
     data: DataSettings = DataSettings()
     proxy: ProxySettings = ProxySettings()
     stopping: StoppingSettings = StoppingSettings()
+    guard: GuardSettings = GuardSettings()
     latency: LatencySettings = LatencySettings()
     retrain: RetrainSettings = RetrainSettings()
 

@@ -90,8 +90,9 @@ def fit(
     classes on), seconds and wait (seconds of them spent waiting for data). `on_epoch` gets the result so far, whose
     curve ends with the epoch, before the epoch's checkpoint is written, and ends the training there by answering False;
     `on_step` gets (steps done, steps in all). With a `checkpoint` path, the run is saved there after each epoch, or the
-    epochs `saved_after`, and goes on from there when the file exists. The processes of a `group` train together: batches are shared out, and all get the same result.
-    While `on_epoch` is called and afterwards, the network has the averaged weights where `settings.ema` asks for them.
+    epochs `saved_after`, and goes on from there when the file exists. The processes of a `group` train together:
+    batches are shared out, and all get the same result. While `on_epoch` is called and afterwards, the network has the
+    averaged weights where `settings.ema` asks for them.
 
     Raises Diverged, OutOfMemory, and NasError for a checkpoint of another run or impossible settings.
     """
@@ -312,6 +313,15 @@ def renewed(run: dict) -> dict:
         return run | {key: model.model_validate(run[key]).model_dump(mode="json") for key, model in known.items()}
     except (ValidationError, KeyError):
         return run
+
+
+def resumable(path: Path, run: dict) -> bool:
+    """Whether a training of this `identity` can go on from a checkpoint."""
+    try:
+        checkpoints.check_same_run(path, renewed(checkpoints.peek(path).run), run)
+    except NasError:
+        return False
+    return True
 
 
 def _ignore(*_: object) -> None:

@@ -19,15 +19,20 @@ class Here:
         """Train job after job; a KeyboardInterrupt passes through, and so does what the driver raises."""
         while (job := driver.next()) is not None:
             number = job.number
-            on_epoch, on_step = (_carried(partial(call, number)) for call in (driver.epoch, driver.step))
+            on_epoch = _carried(partial(_told, driver, number))
+            on_step = _carried(partial(driver.step, number))
             try:
-                result = attempt(self.evaluate, job, lambda so_far: on_epoch(so_far["curve"][-1]), on_step)
+                result = attempt(self.evaluate, job, on_epoch, on_step)
             except _Carried as carried:
                 raise carried.error from carried.error.__cause__
             if isinstance(result, str):
                 driver.failed(number, result)
             else:
                 driver.ended(number, result)
+
+
+def _told(driver: Driver, number: int, so_far: dict[str, Any]) -> bool:
+    return driver.epoch(number, so_far["curve"][-1])
 
 
 class _Carried(BaseException):

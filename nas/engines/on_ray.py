@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import tempfile
-from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ QUIET = {
     "TUNE_MAX_PENDING_TRIALS_PG": "100000",  # `Desk.room` decides
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
 }
 ROOM_FOR = 5.0  # seconds for which the size of the cluster is known
 
@@ -34,17 +36,17 @@ class Share:
 class OnRay:
     """Trains on the nodes of the cluster that this process is connected to, `workers` at once, or as many as fit."""
 
-    def __init__(self, assignment: Assignment, share: Share, *, workers: int | None = None, seconds: float = 0.0):
-        self.assignment, self.share, self.workers, self.seconds = assignment, share, workers, seconds
+    def __init__(self, assignment: Assignment, share: Share, *, workers: int | None = None):
+        self.assignment, self.share, self.workers = assignment, share, workers
 
     def run(self, driver: Driver) -> None:
-        """Train until the driver has no more; a KeyboardInterrupt passes through, and so does what the driver raises."""
+        """Train until the driver has no more; a KeyboardInterrupt passes, and so does what the driver raises."""
         from ray import tune
 
         from nas.engines.tune_desk import Desk, Proposals, Rungs, Watch
 
-        desk = Desk(driver, _Room(self.share, self.workers), _kill, self._forget, self.seconds)
-        with tempfile.TemporaryDirectory() as folder, _environment(QUIET):
+        desk = Desk(driver, _Room(self.share, self.workers), _kill, self._forget, self.assignment.guard)
+        with tempfile.TemporaryDirectory() as folder, _quiet():
             trainable = tune.with_resources(
                 tune.with_parameters(train, assignment=self.assignment),
                 {"CPU": self.share.cpus, "GPU": self.share.gpus},
@@ -104,15 +106,23 @@ def _kill(worker: dict[str, Any]) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     there = NodeAffinitySchedulingStrategy(worker["node"], soft=False)
-    ray.remote(num_cpus=0, scheduling_strategy=there)(os.kill).remote(worker["pid"], 9)
+    ray.remote(num_cpus=0, scheduling_strategy=there)(_sigkill).remote(worker["pid"])
+
+
+def _sigkill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
-def _environment(more: dict[str, str]):
-    before = dict(os.environ)
-    os.environ.update(more)
+def _quiet():
+    """Within it, Tune says nothing and keeps nothing: the search tells what happens, and the study is the record."""
+    before, logger = {name: os.environ.get(name) for name in QUIET}, logging.getLogger("ray.tune")
+    level = logger.level
+    os.environ.update(QUIET)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        logger.setLevel(level)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -8,6 +8,7 @@ it printed.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import pickle
@@ -25,9 +26,11 @@ from typing import Any
 
 from nas.data import pool
 from nas.engines.engine import Driver, Job, attempt
+from nas.engines.guard import Guard
 
 LAST_LINES = 5  # of a dead worker's output that go on record
 TOLD_EVERY = 0.25  # seconds between two messages about a worker's steps
+LOOKED_EVERY = 0.5  # seconds between two looks at how long trainings take
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,23 @@ class Processes:
     """Trains in one process a place; `evaluate` takes a `device` besides what `Evaluate` says, and can be pickled."""
 
     def __init__(
-        self, evaluate: Callable[..., dict[str, Any]], places: Sequence[Place], *, imports: Sequence[str] = ()
+        self,
+        evaluate: Callable[..., dict[str, Any]],
+        places: Sequence[Place],
+        *,
+        imports: Sequence[str] = (),
+        guard: Guard = Guard(),  # noqa: B008  (frozen)
     ):
-        self.evaluate, self.places, self.imports = evaluate, places, tuple(imports)
+        self.evaluate, self.places, self.imports, self.guard = evaluate, places, tuple(imports), guard
 
     def run(self, driver: Driver) -> None:
         """Keep every worker busy; whatever ends this ends the workers."""
         with tempfile.TemporaryDirectory() as folder, self._staff(Path(folder)) as workers:
             _hand_out(workers, driver)
             while busy := {worker.pipe: worker for worker in workers if worker.job is not None}:
-                ended = [busy[pipe].hear(driver) for pipe in wait(list(busy))]
+                told = wait(list(busy), LOOKED_EVERY if self.guard.seconds else None)
+                ended = [busy[pipe].hear(driver) for pipe in told]
+                ended += [worker.overdue(self.guard, driver) for worker in busy.values() if worker.job is not None]
                 if any(ended):  # not after every message: asking for a job can take a proposal's time
                     _hand_out(workers, driver)
 
@@ -77,7 +87,7 @@ class Processes:
         with ExitStack() as leaving:
             workers = []
             for number, place in enumerate(self.places):
-                setup = pickle.dumps((self.evaluate, place, self.imports))
+                setup = pickle.dumps((self.evaluate, place, self.imports, self.guard))
                 workers.append(_Worker(setup, folder / f"{number}.log"))
                 leaving.callback(workers[-1].end)
             yield workers
@@ -94,12 +104,12 @@ class _Worker:
     """A process as the driver sees it: its pipe, its job, and where its output goes."""
 
     def __init__(self, setup: bytes, log: Path):
-        self.setup, self.log, self.job = setup, log, None
+        self.setup, self.log, self.job, self.began = setup, log, None, math.inf
         self._start()
 
     def give(self, job: Job) -> None:
         """Hand over a job; a worker that died, with the last one or while it waited, is replaced first."""
-        self.job = job
+        self.job, self.began = job, math.inf
         if not self.process.is_alive():
             self.end()
             self._start()
@@ -115,7 +125,9 @@ class _Worker:
             self.job = None
             driver.died(number, self._obituary())
             return True
-        if kind == "step":
+        if kind == "began":
+            self.began = time.monotonic()
+        elif kind == "step":
             driver.step(number, *told)
         elif kind == "epoch":
             self._answer(driver.epoch(number, told))
@@ -123,6 +135,16 @@ class _Worker:
             self.job = None
             driver.failed(number, told) if isinstance(told, str) else driver.ended(number, told)
         return self.job is None
+
+    def overdue(self, guard: Guard, driver: Driver) -> bool:
+        """End a job that takes too long, with its process; whether it was so."""
+        if not guard.overdue(time.monotonic() - self.began):
+            return False
+        number, self.job = self.job.number, None
+        self.process.kill()
+        self.process.join()
+        driver.failed(number, guard.too_long)
+        return True
 
     def end(self) -> None:
         """Stop the process, whatever it does."""
@@ -168,7 +190,7 @@ def _work(pipe: Connection, log: Path, setup: bytes) -> None:
     """The life of a worker process: jobs until the driver is gone."""
     pool.settle()
     _print_to(log)
-    evaluate, place, imports = pickle.loads(setup)
+    evaluate, place, imports, guard = pickle.loads(setup)
     from nas import user_blocks
 
     for file in imports:
@@ -176,7 +198,7 @@ def _work(pipe: Connection, log: Path, setup: bytes) -> None:
     import torch
 
     torch.set_num_threads(place.threads)
-    steps = _Steps(pipe)
+    steps = guard.watching(_Steps(pipe))
 
     def on_epoch(so_far: dict[str, Any]) -> bool:
         pipe.send(("epoch", so_far["curve"][-1]))
@@ -187,7 +209,9 @@ def _work(pipe: Connection, log: Path, setup: bytes) -> None:
 
     try:
         while True:
-            pipe.send(("result", attempt(here, pipe.recv(), on_epoch, steps)))
+            job = pipe.recv()
+            pipe.send(("began", None))
+            pipe.send(("result", attempt(here, job, on_epoch, steps)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 

@@ -7,10 +7,12 @@ Tune places trainings on nodes and hears of those that die. All three share a `D
 from __future__ import annotations
 
 import json
+import math
+import re
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback
@@ -18,7 +20,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from nas.engines.engine import Driver, Job
+from nas.engines.guard import Guard
 from nas.engines.tune_worker import BEGAN, ENDED, EPOCH
+
+OVERDUE = "overdue"  # how a training ended that took too long
 
 
 @dataclass
@@ -29,16 +34,16 @@ class Training:
     epochs: int = 0
     outcome: dict[str, Any] = field(default_factory=dict)
     worker: dict[str, Any] = field(default_factory=dict)
-    began: float = 0.0
+    began: float = math.inf
     ended: str = ""  # the kind of its last report
     reason: str = ""  # of its failure or death
 
 
 class Desk:
-    """What is in training; an error that the driver raises is kept, since Tune may take it for the trial's.
+    """What is in training. An error of the driver is kept for `look`: elsewhere Tune would take it for the trial's.
 
-    `room` is how many trainings there may be at once; `kill` ends a worker, given what it told of itself; `seconds` is
-    what a training may take, 0 without end; `done` is told of every job that needs nothing any more.
+    `room` is how many trainings there may be at once; `kill` ends a worker, given what it told of itself; `done` is
+    told of every job that is not trained again.
     """
 
     def __init__(
@@ -47,9 +52,9 @@ class Desk:
         room: Callable[[], int],
         kill: Callable[[dict[str, Any]], None],
         done: Callable[[Job], None],
-        seconds: float = 0.0,
+        guard: Guard,
     ):
-        self.driver, self.room, self.kill, self.done, self.seconds = driver, room, kill, done, seconds
+        self.driver, self.room, self.kill, self.done, self.guard = driver, room, kill, done, guard
         self.trainings: dict[str, Training] = {}  # by Tune's name of the trial
         self.idle = False  # the driver had no job, and nothing has ended since
         self.error: Exception | None = None
@@ -62,8 +67,7 @@ class Desk:
         """The next job, where there is room and there is one."""
         if self.idle or len(self.trainings) >= self.room():
             return None
-        with self._carried():
-            job = self.driver.next()
+        job = self._call(self.driver.next)
         self.idle = job is None
         if job:
             self.trainings[name] = Training(job)
@@ -87,16 +91,14 @@ class Desk:
         """Tune is done with a trial."""
         training = self.trainings.pop(name)
         number, self.idle = training.job.number, False
-        with self._carried():
-            if died:
-                self.driver.failed(number, training.reason) if training.ended == "overdue" else self.driver.died(
-                    number, training.reason
-                )
-            elif training.ended in (ENDED, EPOCH):
-                self.driver.ended(number, training.outcome | {"worker": _named(training.worker)})
-            else:
-                self.driver.failed(number, training.reason)
-        if not died:
+        lost = died and training.ended != OVERDUE
+        if lost:
+            self._call(self.driver.died, number, training.reason)
+        elif training.ended in (ENDED, EPOCH):  # by itself, or stopped after an epoch
+            self._call(self.driver.ended, number, training.outcome | {"worker": _named(training.worker)})
+        else:
+            self._call(self.driver.failed, number, training.reason)
+        if not (lost or self.error):
             self.done(training.job)
 
     def look(self) -> None:
@@ -104,34 +106,31 @@ class Desk:
         if self.error:
             raise self.error
         for training in self.trainings.values():
-            late = training.began and time.monotonic() - training.began > self.seconds
-            if self.seconds and late and training.ended != "overdue":
-                training.ended, training.reason = "overdue", overdue(self.seconds)
+            late = self.guard.overdue(time.monotonic() - training.began)
+            if late and training.ended != OVERDUE:
+                training.ended, training.reason = OVERDUE, self.guard.too_long
                 self.kill(training.worker)
 
     def _epochs(self, training: Training, outcome: dict[str, Any], steps: list[int]) -> bool:
         """Tell the driver of the epochs that it does not know: several after a restart from a checkpoint."""
         number, goes_on = training.job.number, True
         training.outcome = outcome
-        with self._carried():
-            self.driver.step(number, *steps)
-            for row in outcome["curve"][training.epochs :]:
-                training.epochs += 1
-                goes_on = self.driver.epoch(number, row) and goes_on
-        return goes_on
+        if steps:
+            self._call(self.driver.step, number, *steps)
+        for row in outcome["curve"][training.epochs :]:
+            training.epochs += 1
+            goes_on = self._call(self.driver.epoch, number, row) and goes_on
+        return bool(goes_on)
 
-    @contextmanager
-    def _carried(self):
+    def _call(self, tell: Callable[..., Any], *told: Any) -> Any:
+        """What the driver answers; None from one that raised an error, which is told nothing more."""
+        if self.error:
+            return None
         try:
-            yield
+            return tell(*told)
         except Exception as error:
             self.error = error
-            raise
-
-
-def overdue(seconds: float) -> str:
-    """Why a training was ended that took too long."""
-    return f"took longer than the {seconds:g} s that guard.seconds of the recipe allows"
+            return None
 
 
 def _named(worker: dict[str, Any]) -> str:
@@ -177,7 +176,7 @@ class Rungs(FIFOScheduler):
     def on_trial_error(self, tune_controller, trial) -> None:
         """Keep why; the searcher hears of it next."""
         training = self.desk.trainings[trial.trial_id]
-        training.reason = training.reason or obituary(trial.get_pickled_error(), training.worker)
+        training.reason = training.reason or obituary(Path(trial.error_file).read_text(), training.worker)
 
 
 class Watch(Callback):
@@ -191,7 +190,21 @@ class Watch(Callback):
         self.desk.look()
 
 
-def obituary(error: Exception | None, worker: dict[str, Any]) -> str:
-    """How a worker was lost, in one line."""
-    print("OBITUARY", repr(error))
-    return f"its worker died ({type(error).__name__})"
+def obituary(text: str, worker: dict[str, Any]) -> str:
+    """How a worker was lost, in one line, from what Ray says of it in many.
+
+    >>> obituary("The actor died unexpectedly ...\nThe actor died because its node has died. Node Id: 5", {})
+    'its node died'
+    """
+    place = f" ({_named(worker)})" if worker else ""
+    told = " ".join(text.split())
+    if "low on memory" in told:
+        return f"its worker{place} was ended by Ray, because the node ran out of memory"
+    if "node has died" in told or "node was terminated" in told:
+        return f"its node died{place}"
+    if status := re.search(r"with an exit code ([^.]+)\.", told):
+        return f"its worker{place} ended with exit status {status[1]}"
+    if "its worker process has died" in told:
+        return f"its worker{place} was killed or crashed"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"its worker{place} was lost: {lines[-1] if lines else 'no reason given'}"

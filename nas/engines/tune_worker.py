@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.engines.engine import Job, attempt
+from nas.engines.guard import Guard
 
 BEGAN, EPOCH, ENDED, FAILED = "began", "epoch", "ended", "failed"  # kinds of reports
 
@@ -30,6 +31,7 @@ class Assignment:
     evaluate: Callable[..., dict[str, Any]]
     device: str
     threads: int
+    guard: Guard = Guard()
     imports: tuple[str, ...] = ()
     checkpoints: str = ""
     saved_after: tuple[int, ...] = ()
@@ -48,7 +50,7 @@ def train(config: Mapping[str, Any], *, assignment: Assignment) -> None:
     def report(kind: str, told: Any) -> None:
         tune.report({"kind": kind, "told": json.dumps(told)})
 
-    job, latest = Job(**config), [0, 1]
+    job, latest = Job(**config), []
 
     def on_epoch(so_far: dict[str, Any]) -> bool:
         report(EPOCH, {"outcome": so_far, "steps": latest})
@@ -65,7 +67,7 @@ def train(config: Mapping[str, Any], *, assignment: Assignment) -> None:
             genotype, device=assignment.device, **more, **(kept if assignment.checkpoints else {})
         )
 
-    result = attempt(here, job, on_epoch, on_step)
+    result = attempt(here, job, on_epoch, assignment.guard.watching(on_step))
     report(FAILED, result) if isinstance(result, str) else report(ENDED, result)
 
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from nas import recipe, space, study
+from nas.engines.guard import Guard
 from nas.engines.here import Here
 from nas.engines.processes import Place, Processes, places
 from nas.recipe import Recipe
@@ -20,6 +21,7 @@ from tests.engines.conformance import EngineCase, Told, train
 from tests.spaces import TINY
 
 EXITS, KILLED, SEGFAULT, LEAVES = 201, 202, 203, 204  # seeds of trainings that end their process
+HANGS, LEAKS = 205, 206  # and of those that take too much
 CPU = Place("cpu", 1)
 
 
@@ -173,3 +175,22 @@ def test_workers_share_the_cores():
     assert places("cpu", 10_000)[0].threads == 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert places("cpu", 1)[0].threads == cores
+
+
+def greedy(genotype, *, seed, on_epoch, on_step, device):
+    """Trains, or hangs, or holds more and more memory."""
+    if seed == HANGS:
+        time.sleep(1000)
+    held = []
+    for _ in range(100 if seed == LEAKS else 0):
+        held.append(os.urandom(1 << 26))
+        on_step(1, 3)
+    return train(genotype, seed=seed, on_epoch=on_epoch, on_step=on_step)
+
+
+def test_what_takes_more_than_the_guard_allows_fails_and_the_others_go_on():
+    driver = Told([HANGS, 1, LEAKS, 2])
+    Processes(greedy, [CPU, CPU], guard=Guard(seconds=2, memory=1.0)).run(driver)
+    assert sorted(driver.outcomes) == [1, 3] and not driver.deaths
+    assert driver.reasons[0] == "took longer than the 2 s of guard.seconds in the recipe"
+    assert driver.reasons[2].endswith("more than the 1 of guard.memory in the recipe")
