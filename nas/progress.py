@@ -27,11 +27,10 @@ BETWEEN_PICTURES = 0.25  # seconds
 class SearchReporter:
     """Shows a search; the driver calls it, it never calls back."""
 
-    def __init__(
-        self, console: Console, name: str, objectives: tuple[str, ...], trials: int, epochs: int, workers: int = 1
-    ):
+    def __init__(self, console: Console, name: str, objectives: tuple[str, ...], trials: int, epochs: int):
         self.console, self.name, self.objectives = console, name, objectives
-        self.trials, self.epochs, self.workers = trials, epochs, workers
+        self.trials, self.epochs = trials, epochs
+        self.workers = 1  # as many as were seen to train at once
         self.known: list[Trial] = []
         self.running: dict[int, _Running] = {}
         self.took: list[float] = []  # seconds of the trials that ended in this search
@@ -50,6 +49,7 @@ class SearchReporter:
     def started(self, trial: Trial, trials: list[Trial]) -> None:
         """A trial begins."""
         self.known, self.running[trial.number] = trials, _Running(trial)
+        self.workers = max(self.workers, len(self.running))
         if self.live is None:
             again = f" (attempt {trial.attempts})" if trial.attempts > 1 else ""
             self._line(f"trial {trial.number} of {self.trials}: {self._describe(trial)}{again}")

@@ -45,11 +45,8 @@ def evaluate(
     small, notes = shrunk(genotype, settings, len(pack.classes))
     exact = cost(small)
     model = build(small, seed=seed)
-    if (
-        checkpoint
-        and checkpoint.exists()
-        and not resumable(checkpoint, identity(pack, settings.train, settings.clip, seed))
-    ):
+    run = identity(pack, settings.train, settings.clip, seed)
+    if checkpoint and checkpoint.exists() and not resumable(checkpoint, run):
         checkpoint.unlink(missing_ok=True)
 
     def told(result: Result) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,13 @@ def search(
 ) -> None:
     """Create or resume a study and run it to its number of trials, by training or by a `table`."""
     asked = session.request(target, flags)
-    with files.tidied(asked.folder, LOCK), driving(asked.folder):
+    with files.tidied(asked.folder, LOCK), driving(asked.folder), ExitStack() as leaving:
         try:
             if studies.exists(asked.folder):
                 study, space = session.resume(asked)
                 wanted = session.wanted(study, asked)
                 if wanted.timed:
-                    costing.resume(space, wanted.limits, study.folder, console, quiet=means.workers == 1)
+                    costing.resume(space, wanted.limits, study.folder, console, quiet=means.undisturbed)
             else:
                 study, wanted = None, asked.recipe
                 registry.require(wanted.sampler.kind, "sampler")  # what is unknown: before anything is written
@@ -57,9 +58,10 @@ def search(
                 known, over = starts(space, wanted.start_from, wanted.limits)
                 if wanted.start_from:
                     _tell_starts(known, over, console)
+            leaving.enter_context(means.reached())
             source = _source(wanted, space, means, engine, table, console)
             if study is None:
-                told = costing.keep(space, asked.folder, quiet=means.workers == 1) if wanted.timed else ""
+                told = costing.keep(space, asked.folder, quiet=means.undisturbed) if wanted.timed else ""
                 study = session.start(asked, space, source, known, told)
             session.check_source(study, source)
             _search(study, space, source, asked.recipe.trials, means, console)
@@ -99,7 +101,7 @@ def _search(study: Study, space, source: Source, trials: int, means: Means, cons
     say(console, f"{study.folder}: {space.name}, budget {budget}, {settings.sampler.kind}, seed {settings.seed}")
     say(console, f"{source.told}; proxy {settings.proxy}; {told}")
     epochs = settings.proxy.train.epochs
-    reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, epochs, means.workers)
+    reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, epochs)
     with reporter.shown():
         why = loop.run(study, space, engine, reporter, trials=trials)
     say(console, why)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas import session, table
 from nas.console import count
 from nas.engines.engine import Engine
+from nas.engines.guard import Guard
 from nas.recipe import Recipe
 from nas.space import Space
 from nas.study import Study
@@ -20,12 +23,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster: its address, or none for one of this machine, and what a trial takes of it; None: see `share`."""
+
+    address: str = ""
+    cpus: float | None = None
+    gpus: float | None = None
+
+
+@dataclass(frozen=True)
 class Means:
-    """With what a search is run, which decides none of its results: a device, workers, and imports for them."""
+    """With what a search is run, which decides none of its results: a device, workers, and imports for them.
+
+    Without a number of `workers` there is one, or, on a `cluster`, as many as it has room for.
+    """
 
     device: str = "auto"
-    workers: int = 1
+    workers: int | None = None
     imports: tuple[str, ...] = ()
+    cluster: Cluster | None = None
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nothing else trains on this machine."""
+        return self.workers in (None, 1) and self.cluster is None
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Within it, the cluster, if there is one, is at hand."""
+        if self.cluster is None:
+            yield
+            return
+        from nas.cluster.connecting import connected
+
+        with connected(self.cluster.address):
+            yield
 
 
 @dataclass(frozen=True)
@@ -45,9 +77,13 @@ def training(wanted: Recipe, means: Means, progress: Preparation) -> Source:
     pack = session.prepare(wanted, progress)
     skipped = f", {pack.losses}" if pack.skipped else ""
     told = f"{len(pack.train)} + {len(pack.val)} clips of {count(len(pack.classes), 'class')}{skipped}"
-    return Source(
-        "train", pack.fingerprint, pack.task.metric, pack.skipped, told, lambda _: trainers(wanted, pack, means)
-    )
+
+    def engine(study: Study) -> tuple[Engine, str]:
+        if means.cluster:
+            return _on_ray(study, wanted, pack, means)
+        return trainers(wanted, pack, means)
+
+    return Source("train", pack.fingerprint, pack.task.metric, pack.skipped, told, engine)
 
 
 def replayed(wanted: Recipe, space: Space, given: str | None) -> Source:
@@ -66,20 +102,54 @@ def replayed(wanted: Recipe, space: Space, given: str | None) -> Source:
 
 
 def trainers(settings: Recipe, pack: Pack, means: Means) -> tuple[Engine, str]:
-    """Who trains, and that in words."""
+    """Who trains on this machine, and that in words."""
     from nas import proxy
     from nas.device import pick
     from nas.device import text as told
 
-    evaluate = partial(proxy.evaluate, pack=pack, settings=settings.proxy)
-    if means.workers == 1:
+    evaluate, guard = partial(proxy.evaluate, pack=pack, settings=settings.proxy), guard_of(settings)
+    workers = means.workers or 1
+    if workers == 1 and guard == Guard():
         from nas.engines.here import Here
 
         place = pick(means.device)
         return Here(partial(evaluate, device=str(place))), told(place)
     from nas.engines.processes import Processes, places
 
-    where = places(means.device, means.workers)
+    where = places(means.device, workers)
     devices = ", ".join(dict.fromkeys(place.device for place in where))
-    words = f"{means.workers} workers on {devices}, {count(where[0].threads, 'thread')} each"
-    return Processes(evaluate, where, imports=means.imports), words
+    words = f"{count(workers, 'worker')} on {devices}, {count(where[0].threads, 'thread')} each"
+    return Processes(evaluate, where, imports=means.imports, guard=guard), words
+
+
+def guard_of(settings: Recipe) -> Guard:
+    """What a training may take, by the recipe."""
+    return Guard(settings.guard.seconds, settings.guard.memory)
+
+
+def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[Engine, str]:
+    """Who trains on the nodes of the cluster that is at hand, and that in words."""
+    from nas.cluster import nodes, packs
+    from nas.cluster.same import mine
+    from nas.engines.on_ray import OnRay, share
+    from nas.engines.tune_worker import Assignment, Training
+
+    there = nodes.alive()
+    part = share(there, means.workers, cpus=means.cluster.cpus, gpus=means.cluster.gpus)
+    room = nodes.require(there, cpus=part.cpus, gpus=part.gpus, places=means.workers or 1)
+    nodes.check(there)
+    rungs, storage = settings.stopping.rungs, settings.cluster.storage
+    folder = Path(storage) / study.name if storage else study.folder / "checkpoints"
+    assignment = Assignment(
+        Training(packs.delivery(pack, settings.data, settings.cluster.packs), settings.proxy),
+        device="cuda" if part.gpus else "cpu",
+        threads=max(1, int(part.cpus)),
+        guard=guard_of(settings),
+        imports=means.imports,
+        checkpoints=str(folder.resolve()) if rungs else "",
+        saved_after=rungs,
+        driver=mine(),
+    )
+    words = f"{count(min(room, means.workers or room), 'worker')} on {nodes.in_words(there)}"
+    each = f"{part.cpus:g} CPUs" + (f" and {part.gpus:g} GPUs" if part.gpus else "")
+    return OnRay(assignment, part, workers=means.workers), f"Ray: {words}, {each} each"

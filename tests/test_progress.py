@@ -57,7 +57,9 @@ def shown(reporter, width=80):
 def reporter_of(width=80, terminal=False, workers=1, trials=6):
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=terminal, color_system=None)
-    return SearchReporter(console, "studies/tiny", OBJECTIVES, trials, EPOCHS, workers), out
+    reporter = SearchReporter(console, "studies/tiny", OBJECTIVES, trials, EPOCHS)
+    reporter.workers = workers
+    return reporter, out
 
 
 def test_several_running_trials_are_drawn_each_with_its_bar(found, clock):

@@ -77,8 +77,20 @@ def search(
     screen: Annotated[
         str | None, typer.Option(help="SCORE:FACTOR trains the best by a score of so many proposals, e.g. entropy:8.")
     ] = None,
-    workers: Workers = 1,
-    engine: Annotated[Literal["train", "table"], typer.Option(help="train, or replay a table of trainings.")] = "train",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side; default 1, on a Ray cluster all that fit.")
+    ] = None,
+    engine: Annotated[
+        Literal["train", "table", "ray"],
+        typer.Option(help="train here, or on a Ray cluster, or replay a table of trainings."),
+    ] = "train",
+    address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of the Ray cluster, or auto; default: one of this machine.")
+    ] = None,
+    cpus: Annotated[float | None, typer.Option("--cpus-per-trial", min=0.01, help="CPUs that a trial takes.")] = None,
+    gpus: Annotated[
+        float | None, typer.Option("--gpus-per-trial", min=0, help="GPUs that a trial takes, such as 0.5.")
+    ] = None,
     table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
     replay: Annotated[str | None, typer.Option(help="Repeat this study and report what comes out otherwise.")] = None,
     imports: Imports = None,
@@ -86,7 +98,7 @@ def search(
 ) -> None:
     """Search a space under a budget; repeat it to go on."""
     from nas import run
-    from nas.sources import Means
+    from nas.sources import Cluster, Means
 
     flags = {
         "space": space,
@@ -99,17 +111,24 @@ def search(
         "sampler.screen": screen,
         "start_from": start_from or None,
     }
-    means = Means(device=device, workers=workers, imports=tuple(imports or ()))
+    if engine != "ray" and any(value is not None for value in (address, cpus, gpus)):
+        raise typer.BadParameter("--address, --cpus-per-trial and --gpus-per-trial go with --engine ray")
+    if engine == "ray" and device != "auto":
+        raise typer.BadParameter("the cluster knows its GPUs: give --gpus-per-trial", param_hint="--device")
+    cluster = Cluster(address or "", cpus, gpus) if engine == "ray" else None
+    means = Means(device=device, workers=workers, imports=tuple(imports or ()), cluster=cluster)
     if replay is not None:
         if study is not None or any(value is not None for value in flags.values()):
-            raise typer.BadParameter("goes with --table, --workers, --device and --import alone", param_hint="--replay")
+            told = "goes with --table, --engine, --workers, --device and --import alone"
+            raise typer.BadParameter(told, param_hint="--replay")
         from nas import replaying
 
         replaying.replay(replay, means, table=table, console=console)
         return
     if table is not None and engine != "table":
         raise typer.BadParameter("goes with --engine table", param_hint="--table")
-    run.search(study, flags, means, console=console, engine=engine, table=table)
+    kind = "table" if engine == "table" else "train"
+    run.search(study, flags, means, console=console, engine=kind, table=table)
 
 
 def pareto(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import tempfile
+import time
+from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from nas.cluster import nodes
+from nas.cluster.nodes import Node
 from nas.engines.engine import Driver, Job
 from nas.engines.tune_worker import Assignment, checkpoint, train
 
@@ -73,31 +78,38 @@ class OnRay:
                 checkpoint(self.assignment.checkpoints, job).unlink(missing_ok=True)
 
 
+def share(there: Sequence[Node], workers: int | None, *, cpus: float | None, gpus: float | None) -> Share:
+    """What a training takes, where that is not said: a GPU, if there are any, and an equal part of the CPUs.
+
+    >>> share([Node("", "a", "a", cpus=16, gpus=4)], None, cpus=None, gpus=0.5)
+    Share(cpus=2.0, gpus=0.5)
+    >>> share([Node("", "a", "a", cpus=16, gpus=0)], 4, cpus=None, gpus=None)
+    Share(cpus=4.0, gpus=0.0)
+    """
+    if gpus is None:
+        gpus = 1.0 if any(node.gpus for node in there) else 0.0
+    if cpus is None:
+        fitting = [node for node in there if node.gpus] if gpus else there
+        places = sum(node.places(0, gpus) for node in fitting) if gpus else workers or math.inf
+        most = max((node.cpus for node in fitting), default=1.0)
+        part = sum(node.cpus for node in fitting) / min(places, workers or places)
+        cpus = float(min(max(1, math.floor(part)), max(1.0, most)))
+    return Share(cpus, gpus)
+
+
 class _Room:
-    """How many trainings the cluster has room for; nodes come and go."""
+    """How many trainings there may be at once: so many workers, or what the nodes hold, which come and go."""
 
     def __init__(self, share: Share, workers: int | None):
-        self.share, self.workers, self.known, self.asked = share, workers, 0, -ROOM_FOR
+        self.share, self.workers, self.known, self.asked = share, workers, 0, -math.inf
 
     def __call__(self) -> int:
-        import time
-
         if self.workers:
             return self.workers
         if time.monotonic() - self.asked > ROOM_FOR:
-            self.known, self.asked = self._fit(), time.monotonic()
+            self.known = sum(node.places(self.share.cpus, self.share.gpus) for node in nodes.alive())
+            self.asked = time.monotonic()
         return self.known
-
-    def _fit(self) -> int:
-        import ray
-
-        rooms = []
-        for node in ray.nodes():
-            there = node["Resources"] if node["Alive"] else {}
-            parts = [there.get("CPU", 0) / self.share.cpus] if self.share.cpus else []
-            parts += [there.get("GPU", 0) / self.share.gpus] if self.share.gpus else []
-            rooms.append(int(min(parts) + 1e-6))
-        return sum(rooms)
 
 
 def _kill(worker: dict[str, Any]) -> None:

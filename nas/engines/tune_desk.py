@@ -193,7 +193,7 @@ class Watch(Callback):
 def obituary(text: str, worker: dict[str, Any]) -> str:
     """How a worker was lost, in one line, from what Ray says of it in many.
 
-    >>> obituary("The actor died unexpectedly ...\nThe actor died because its node has died. Node Id: 5", {})
+    >>> obituary("The actor died unexpectedly ... because its node has died. Node Id: 5", {})
     'its node died'
     """
     place = f" ({_named(worker)})" if worker else ""

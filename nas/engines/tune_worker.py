@@ -9,12 +9,18 @@ import json
 import os
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nas.cluster.same import Told, check_same
 from nas.engines.engine import Job, attempt
 from nas.engines.guard import Guard
+
+if TYPE_CHECKING:
+    from nas.cluster.packs import Delivery
+    from nas.genotype import Genotype
+    from nas.recipe import ProxySettings
 
 BEGAN, EPOCH, ENDED, FAILED = "began", "epoch", "ended", "failed"  # kinds of reports
 
@@ -24,8 +30,7 @@ class Assignment:
     """What all trials of a run have in common, as it is sent to the workers.
 
     `checkpoints` is a folder that all nodes see, in which trainings are saved after the epochs `saved_after`, under the
-    names of `Job`s; empty: a training whose worker dies starts anew. `check` raises NasError where this node is not
-    like the driver.
+    names of `Job`s; empty: a training whose worker dies starts anew. Nodes must run what the `driver` does, if given.
     """
 
     evaluate: Callable[..., dict[str, Any]]
@@ -35,7 +40,21 @@ class Assignment:
     imports: tuple[str, ...] = ()
     checkpoints: str = ""
     saved_after: tuple[int, ...] = ()
-    check: Callable[[], None] = field(default=lambda: None)
+    driver: Told | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """Trains the proxies of a search on a pack that is brought to the node; see `cluster.packs`."""
+
+    delivery: Delivery
+    settings: ProxySettings
+
+    def __call__(self, genotype: Genotype, **more: Any) -> dict[str, Any]:
+        """What `proxy.evaluate` returns; raises NasError where the pack does not reach the node."""
+        from nas import proxy
+
+        return proxy.evaluate(genotype, self.delivery.open(), self.settings, **more)
 
 
 def checkpoint(folder: str, job: Job) -> Path:
@@ -77,7 +96,8 @@ def _settle(assignment: Assignment) -> None:
 
     from nas import user_blocks
 
-    assignment.check()
+    if assignment.driver:
+        check_same(assignment.driver)
     for file in assignment.imports:
         user_blocks.load(file)
     torch.set_num_threads(assignment.threads)
