@@ -14,6 +14,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from nas import presets, strict_yaml
 from nas.blocks.registry import plain
+from nas.cluster_settings import ClusterSettings
 from nas.data_settings import ClipSettings, DataSettings, Fraction, PackSettings, ViewSettings
 from nas.errors import NasError
 from nas.genotype import located
@@ -137,6 +138,7 @@ class Recipe(Settings):
     guard: GuardSettings = GuardSettings()
     latency: LatencySettings = LatencySettings()
     retrain: RetrainSettings = RetrainSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
     @field_validator("nas", mode="before")
     @classmethod

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "motion"  # the study whose recipe fills what flags leave open
 # settings that may change between two runs of one study; space and videos are compared by their content
-FREE = ("trials: ", "space: ", "data.path: ", "guard.", "retrain.")
+FREE = ("trials: ", "space: ", "data.path: ", "cluster.", "guard.", "retrain.")
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,7 @@ def pack(
                 if not is_whole(folder):
                     packing.make(folder, videos, settings, progress, workers)
                     _stamp(folder)
-        made = read(folder, found)
-        if _stale(folder):
-            verify(made, progress)
+        made = verified(read(folder, found), progress)
     except OSError as error:
         fix = "free some space or set NAS_CACHE to another disk: what is decoded is kept, and the same command goes on"
         raise NasError(f"the pack cannot be written: {error.strerror}", where=str(folder), fix=fix) from None
@@ -153,6 +151,13 @@ def verify(pack: Pack, progress: Progress | None = None) -> None:
         if progress and (index % 100 == 0 or index == total - 1):
             progress(index + 1, total, "checking the pack")
     _stamp(pack.folder)
+
+
+def verified(pack: Pack, progress: Progress | None = None) -> Pack:
+    """The pack, verified where its files were changed, or copied, since their checksums were last right."""
+    if _stale(pack.folder):
+        verify(pack, progress)
+    return pack
 
 
 def skipped(pack: Pack) -> list[tuple[str, str]]:
