@@ -140,8 +140,9 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
     nodes.check(there)
     rungs, storage = settings.stopping.rungs, settings.cluster.storage
     folder = Path(storage) / study.name if storage else study.folder / "checkpoints"
+    delivery = packs.delivery(pack, settings.data, settings.cluster.packs)
     assignment = Assignment(
-        Training(packs.delivery(pack, settings.data, settings.cluster.packs), settings.proxy),
+        Training(delivery, settings.proxy),
         device="cuda" if part.gpus else "cpu",
         threads=max(1, int(part.cpus)),
         guard=guard_of(settings),
@@ -149,7 +150,7 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
         checkpoints=str(folder.resolve()) if rungs else "",
         saved_after=rungs,
         driver=mine(),
+        prepare=delivery.open,
     )
     words = f"{count(min(room, means.workers or room), 'worker')} on {nodes.in_words(there)}"
-    each = f"{part.cpus:g} CPUs" + (f" and {part.gpus:g} GPUs" if part.gpus else "")
-    return OnRay(assignment, part, workers=means.workers), f"Ray: {words}, {each} each"
+    return OnRay(assignment, part, workers=means.workers), f"Ray: {words}, {part} each"

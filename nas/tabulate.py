@@ -202,9 +202,9 @@ class _Trainings:
             problem = f"{MAX_FAILURES} trainings in a row failed; the last one: {reason}"
             raise NasError(problem, fix="mend the cause and run the same command again")
 
-    def died(self, number: int, reason: str) -> None:
+    def died(self, number: int, reason: str, *, begun: bool = True) -> None:
         """Train it again, or add that it failed after so many attempts."""
-        self.deaths[number] += 1
+        self.deaths[number] += begun
         if self.deaths[number] >= MAX_ATTEMPTS:
             self.failed(number, reason)
         else:

@@ -114,7 +114,11 @@ def test_a_constant_rate_stays():
 )
 def test_training_follows_the_schedule(settings, told):
     rates, settings = [], TrainSettings(epochs=3, batch=8, lr=0.2, **{"warmup": 0, **settings})
-    fit(tiny_network(), FakePack(), settings, CLIP, seed=0, device="cpu", on_epoch=lambda so_far: rates.append(so_far.curve[-1]["lr"]))
+
+    def on_epoch(so_far):
+        rates.append(so_far.curve[-1]["lr"])
+
+    fit(tiny_network(), FakePack(), settings, CLIP, seed=0, device="cpu", on_epoch=on_epoch)
     assert rates == pytest.approx(told)
 
 

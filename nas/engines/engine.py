@@ -53,8 +53,8 @@ class Driver(Protocol):
     def failed(self, number: int, reason: str) -> None:
         """A training ended without a result, and would again."""
 
-    def died(self, number: int, reason: str) -> None:
-        """A training was lost with its worker: `next` may give the job again."""
+    def died(self, number: int, reason: str, *, begun: bool = True) -> None:
+        """A training was lost with its worker, maybe before it had begun: `next` may give the job again."""
 
 
 class Engine(Protocol):

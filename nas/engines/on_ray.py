@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nas.cluster import nodes
@@ -37,6 +38,10 @@ class Share:
     cpus: float = 1.0
     gpus: float = 0.0
 
+    def __str__(self) -> str:
+        told = [(self.cpus, "CPU"), *([(self.gpus, "GPU")] if self.gpus else [])]
+        return " and ".join(f"{number:g} {noun}{'' if number == 1 else 's'}" for number, noun in told)
+
 
 class OnRay:
     """Trains on the nodes of the cluster that this process is connected to, `workers` at once, or as many as fit."""
@@ -51,7 +56,7 @@ class OnRay:
         from nas.engines.tune_desk import Desk, Proposals, Rungs, Watch
 
         desk = Desk(driver, _Room(self.share, self.workers), _kill, self._forget, self.assignment.guard)
-        with tempfile.TemporaryDirectory() as folder, _quiet():
+        with tempfile.TemporaryDirectory() as folder, _quiet(), _made(self.assignment.checkpoints):
             trainable = tune.with_resources(
                 tune.with_parameters(train, assignment=self.assignment),
                 {"CPU": self.share.cpus, "GPU": self.share.gpus},
@@ -92,9 +97,20 @@ def share(there: Sequence[Node], workers: int | None, *, cpus: float | None, gpu
         fitting = [node for node in there if node.gpus] if gpus else there
         places = sum(node.places(0, gpus) for node in fitting) if gpus else workers or math.inf
         most = max((node.cpus for node in fitting), default=1.0)
-        part = sum(node.cpus for node in fitting) / min(places, workers or places)
+        part = sum(node.cpus for node in fitting) / max(1, min(places, workers or places))
         cpus = float(min(max(1, math.floor(part)), max(1.0, most)))
     return Share(cpus, gpus)
+
+
+@contextmanager
+def _made(folder: str):
+    """Within it, the folder, if one is named, is there; it stays where it holds something."""
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    yield
+    if folder:
+        with suppress(OSError):
+            Path(folder).rmdir()
 
 
 class _Room:

@@ -21,8 +21,10 @@ from ray.tune.search import Searcher
 
 from nas.engines.engine import Driver, Job
 from nas.engines.guard import Guard
-from nas.engines.tune_worker import BEGAN, ENDED, EPOCH
+from nas.engines.tune_worker import BEGAN, ENDED, EPOCH, UNFIT
+from nas.errors import NasError
 
+PAUSE, MISSES = 1.0, 60  # seconds after a worker that did not begin; as many in a row end the search
 OVERDUE = "overdue"  # how a training ended that took too long
 
 
@@ -57,6 +59,7 @@ class Desk:
         self.driver, self.room, self.kill, self.done, self.guard = driver, room, kill, done, guard
         self.trainings: dict[str, Training] = {}  # by Tune's name of the trial
         self.idle = False  # the driver had no job, and nothing has ended since
+        self.misses, self.pause = 0, 0.0  # workers in a row that did not begin, and until when none is asked for
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict:
@@ -65,7 +68,7 @@ class Desk:
 
     def give(self, name: str) -> Job | None:
         """The next job, where there is room and there is one."""
-        if self.idle or len(self.trainings) >= self.room():
+        if self.idle or len(self.trainings) >= self.room() or time.monotonic() < self.pause:
             return None
         job = self._call(self.driver.next)
         self.idle = job is None
@@ -78,11 +81,13 @@ class Desk:
         training = self.trainings[name]
         training.ended = kind
         if kind == BEGAN:
-            training.worker, training.began = told, time.monotonic()
+            training.worker, training.began, self.misses = told, time.monotonic(), 0
         elif kind == EPOCH:
             return self._epochs(training, told["outcome"], told["steps"])
         elif kind == ENDED:
             training.outcome = told
+        elif kind == UNFIT:
+            self.error = self.error or NasError(told)
         else:
             training.reason = told
         return True
@@ -92,7 +97,9 @@ class Desk:
         training = self.trainings.pop(name)
         number, self.idle = training.job.number, False
         lost = died and training.ended != OVERDUE
-        if lost:
+        if lost and not training.worker:
+            self._missed(training)
+        elif lost:
             self._call(self.driver.died, number, training.reason)
         elif training.ended in (ENDED, EPOCH):  # by itself, or stopped after an epoch
             self._call(self.driver.ended, number, training.outcome | {"worker": _named(training.worker)})
@@ -100,6 +107,14 @@ class Desk:
             self._call(self.driver.failed, number, training.reason)
         if not (lost or self.error):
             self.done(training.job)
+
+    def _missed(self, training: Training) -> None:
+        """A worker did not begin, as on a node whose death nobody knows of yet: no fault of the trial's."""
+        self.misses, self.pause = self.misses + 1, time.monotonic() + PAUSE
+        self._call(self.driver.died, training.job.number, training.reason, begun=False)
+        if self.misses == MISSES:
+            problem = f"{MISSES} workers in a row did not begin; the last one: {training.reason}"
+            self.error = self.error or NasError(problem, fix="see the nodes' logs, and run the same command again")
 
     def look(self) -> None:
         """Raise what the driver raised; end what takes too long."""
@@ -122,12 +137,12 @@ class Desk:
             goes_on = self._call(self.driver.epoch, number, row) and goes_on
         return bool(goes_on)
 
-    def _call(self, tell: Callable[..., Any], *told: Any) -> Any:
+    def _call(self, tell: Callable[..., Any], *told: Any, **more: Any) -> Any:
         """What the driver answers; None from one that raised an error, which is told nothing more."""
         if self.error:
             return None
         try:
-            return tell(*told)
+            return tell(*told, **more)
         except Exception as error:
             self.error = error
             return None

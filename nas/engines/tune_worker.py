@@ -16,21 +16,23 @@ from typing import TYPE_CHECKING, Any
 from nas.cluster.same import Told, check_same
 from nas.engines.engine import Job, attempt
 from nas.engines.guard import Guard
+from nas.errors import NasError
 
 if TYPE_CHECKING:
     from nas.cluster.packs import Delivery
     from nas.genotype import Genotype
     from nas.recipe import ProxySettings
 
-BEGAN, EPOCH, ENDED, FAILED = "began", "epoch", "ended", "failed"  # kinds of reports
+BEGAN, EPOCH, ENDED, FAILED, UNFIT = "began", "epoch", "ended", "failed", "unfit"  # kinds of reports
 
 
 @dataclass(frozen=True)
 class Assignment:
     """What all trials of a run have in common, as it is sent to the workers.
 
-    `checkpoints` is a folder that all nodes see, in which trainings are saved after the epochs `saved_after`, under the
-    names of `Job`s; empty: a training whose worker dies starts anew. Nodes must run what the `driver` does, if given.
+    `checkpoints` is a folder in which trainings are saved after the epochs `saved_after`; where it is empty, or the
+    node does not see it, a training whose worker dies starts anew. Nodes must run what the `driver` does, if given, and
+    have what `prepare` asks for, or raises NasError.
     """
 
     evaluate: Callable[..., dict[str, Any]]
@@ -41,6 +43,7 @@ class Assignment:
     checkpoints: str = ""
     saved_after: tuple[int, ...] = ()
     driver: Told | None = None
+    prepare: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,16 @@ def train(config: Mapping[str, Any], *, assignment: Assignment) -> None:
         latest[:] = done, total
 
     def here(genotype, **more):
-        _settle(assignment)
         report(BEGAN, {"host": platform.node(), "pid": os.getpid(), "node": _node()})
-        kept = {"checkpoint": checkpoint(assignment.checkpoints, job), "saved_after": assignment.saved_after}
-        return assignment.evaluate(
-            genotype, device=assignment.device, **more, **(kept if assignment.checkpoints else {})
-        )
+        if assignment.checkpoints and Path(assignment.checkpoints).is_dir():
+            more |= {"checkpoint": checkpoint(assignment.checkpoints, job), "saved_after": assignment.saved_after}
+        return assignment.evaluate(genotype, device=assignment.device, **more)
 
+    try:
+        _settle(assignment)
+    except NasError as error:  # no fault of the trial's: any other would fail here as well
+        report(UNFIT, str(error))
+        return
     result = attempt(here, job, on_epoch, assignment.guard.watching(on_step))
     report(FAILED, result) if isinstance(result, str) else report(ENDED, result)
 
@@ -100,6 +106,8 @@ def _settle(assignment: Assignment) -> None:
         check_same(assignment.driver)
     for file in assignment.imports:
         user_blocks.load(file)
+    if assignment.prepare:
+        assignment.prepare()
     torch.set_num_threads(assignment.threads)
 
 

@@ -164,8 +164,12 @@ class Search:
                 fix="mend the cause and run the search again",
             )
 
-    def died(self, number: int, reason: str) -> None:
+    def died(self, number: int, reason: str, *, begun: bool = True) -> None:
         """The worker of a trial is gone: the trial is trained again, or fails after so many attempts."""
+        if not begun:
+            self.active.pop(number)
+            self.study.release(number)
+            return
         if self.study.trials()[number].attempts >= MAX_ATTEMPTS:
             self.failed(number, f"{reason} (as in {MAX_ATTEMPTS} attempts, or the program died)")
             return

@@ -74,7 +74,8 @@ class Told:
         self.running.remove(number)
         self.reasons[number] = reason
 
-    def died(self, number, reason):
+    def died(self, number, reason, *, begun=True):
+        assert begun
         self.running.remove(number)
         self.deaths[number] = reason
 

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from nas.cluster.connecting import connected
+from nas.engines import tune_desk
 from nas.engines.guard import Guard
 from nas.engines.on_ray import OnRay, Share
 from nas.engines.tune_desk import obituary
@@ -91,8 +92,8 @@ def test_workers_that_die_hang_or_leak_are_replaced_and_it_is_told_how(capfd):
 class Again(Told):
     """A driver that has a job trained again when its worker died."""
 
-    def died(self, number, reason):
-        super().died(number, reason)
+    def died(self, number, reason, *, begun=True):
+        super().died(number, reason, begun=begun)
         self.epochs[number] = []
         self.waiting.insert(0, self.jobs[number])
 
@@ -116,9 +117,20 @@ def saves(genotype, *, seed, on_epoch, on_step, device, checkpoint, saved_after)
 
 def test_a_lost_training_goes_on_from_its_checkpoint_and_leaves_none(tmp_path):
     driver = Again([SAVES])
-    engine(saves, checkpoints=str(tmp_path), saved_after=(1,)).run(driver)
+    engine(saves, checkpoints=str(tmp_path / "kept"), saved_after=(1,)).run(driver)
     assert driver.outcomes[0]["again"] and driver.epochs[0] == [SAVES] * 3 and not driver.waiting
     assert list(tmp_path.iterdir()) == []
+
+
+def missing():
+    raise NasError("does not see the pack", where="node b")
+
+
+def test_a_node_that_cannot_train_ends_the_search_and_fails_no_trial():
+    driver = Told([1])
+    with pytest.raises(NasError, match="^node b: does not see the pack$"):
+        engine(train, prepare=missing).run(driver)
+    assert not driver.reasons and not driver.deaths and driver.running == {0}
 
 
 def test_of_a_lost_node_and_of_memory_ray_s_words_are_told_in_a_line():
@@ -134,3 +146,25 @@ def test_accuracies_are_those_of_every_engine():
     driver = Told([9])
     engine(train).run(driver)
     assert driver.epochs[0] == accuracies(9)
+
+
+class Restless(Told):
+    """A driver that has a job trained again whose worker did not begin."""
+
+    def died(self, number, reason, *, begun=True):
+        assert not begun
+        self.running.remove(number)
+        self.waiting.append(self.jobs[number])
+
+
+def test_workers_that_do_not_begin_are_tried_again_for_a_while(monkeypatch):
+    monkeypatch.setattr(tune_desk, "PAUSE", 0.0)
+    driver, killed = Restless([1]), []
+    desk = tune_desk.Desk(driver, lambda: 1, killed.append, lambda job: None, Guard())
+    for number in range(tune_desk.MISSES):
+        assert desk.error is None and desk.give(str(number)) == driver.jobs[0]
+        desk.trainings[str(number)].reason = "its node died"
+        desk.over(str(number), died=True)
+    with pytest.raises(NasError, match="^60 workers in a row did not begin; the last one: its node died; see "):
+        desk.look()
+    assert desk.give("more") is None and not driver.running
