@@ -42,6 +42,7 @@ class Delivery:
     settings: DataSettings
     how: str
     source: Any = None
+    piece: int = PIECE
 
     def open(self) -> Pack:
         """The pack, as this node has it now; NasError, which names the node, where it cannot have it."""
@@ -112,12 +113,12 @@ class Delivery:
     def _pieces(self, name: str, start: int, size: int) -> Iterator[bytes]:
         import ray
 
-        places = iter(range(start, size, PIECE))
+        places = iter(range(start, size, self.piece))
         coming = []
         try:
             while True:
                 for _, at in zip(range(AHEAD - len(coming)), places, strict=False):
-                    coming.append(self.source.read.remote(name, at, min(PIECE, size - at)))
+                    coming.append(self.source.read.remote(name, at, min(self.piece, size - at)))
                 if not coming:
                     return
                 yield ray.get(coming.pop(0))
