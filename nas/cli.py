@@ -11,6 +11,7 @@ import typer
 
 from nas.commands import dashboard, data, evaluate, export, latency, retrain, search, visualise
 from nas.errors import NasError
+from nas.storage import secrets
 
 app = typer.Typer(
     name="nas",
@@ -45,6 +46,7 @@ app.add_typer(visualise.app, name="visualise")
 def main() -> None:
     """Run the command line: exit 1 for a mistake in the input, 2 for a wrong call, 130 when interrupted."""
     debug = "--debug" in sys.argv
+    secrets.take()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -28,13 +28,15 @@ from nas.storage import opening, pointer, tables, trials
 from nas.storage.address import Address
 from nas.storage.database import PATIENCE
 from nas.storage.holds import Holds
-from nas.storage.opening import Opened, Taken
+from nas.storage.opening import Opened, Taken, address_of
 from nas.storage.pointer import exists
 from nas.storage.trials import Row
 from nas.trial import Trial
 from nas.units import OBJECTIVES, UNITS
 
-__all__ = ["DATABASE", "SCHEMA", "STATES", "Study", "Taken", "beside", "create", "exists", "join", "open_study"]
+__all__ = [
+    "DATABASE", "SCHEMA", "STATES", "Study", "Taken", "address_of", "beside", "create", "exists", "join", "open_study",
+]  # fmt: skip
 DATABASE = pointer.DATABASE
 SCHEMA = 1
 # states as Optuna writes them

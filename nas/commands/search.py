@@ -80,6 +80,15 @@ def search(
     workers: Workers = 1,
     engine: Annotated[Literal["train", "table"], typer.Option(help="train, or replay a table of trainings.")] = "train",
     table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            envvar="NAS_STORAGE",
+            show_envvar=False,
+            help="Database for the trials, such as postgresql://USER@HOST/DATABASE (or NAS_STORAGE): several hosts may "
+            "search one study. Its password: NAS_STORAGE_PASSWORD.",
+        ),
+    ] = None,
     replay: Annotated[str | None, typer.Option(help="Repeat this study and report what comes out otherwise.")] = None,
     imports: Imports = None,
     device: Device = "auto",
@@ -109,7 +118,7 @@ def search(
         return
     if table is not None and engine != "table":
         raise typer.BadParameter("goes with --engine table", param_hint="--table")
-    run.search(study, flags, means, console=console, engine=engine, table=table)
+    run.search(study, flags, means, console=console, engine=engine, table=table, storage=storage)
 
 
 def pareto(

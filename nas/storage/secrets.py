@@ -26,7 +26,7 @@ def take() -> None:
     if given := os.environ.get(URL):
         os.environ[URL], secret = split(given)
         if secret:
-            _known[os.environ[URL]] = secret
+            _known[_place(os.environ[URL])] = secret
 
 
 def forget() -> None:
@@ -36,10 +36,15 @@ def forget() -> None:
 
 def password(url: str, scheme: str) -> str | None:
     """The password for a database: that of its own URL in NAS_STORAGE, else the one that is for any."""
-    for name in (url, ANY, *([LIBPQ] if scheme == "postgresql" else [])):
+    for name in (_place(url), ANY, *([LIBPQ] if scheme == "postgresql" else [])):
         if name in _known:
             return _known[name]
     return None
+
+
+def _place(url: str) -> str:
+    """User, host and database of a URL."""
+    return url.partition("://")[2].partition("?")[0]
 
 
 def split(url: str) -> tuple[str, str]:
