@@ -32,6 +32,7 @@ PATIENCE = 30.0  # seconds without a word after which is looked, and told, wheth
 TRAIN = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # waits for checkpoints that it keeps itself
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
