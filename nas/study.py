@@ -81,7 +81,7 @@ class Study:
         """All trials by number; those that ended are read once."""
         after = self._ids[-1] if self._ids else -1
         running = dict(self._running)
-        for row in self.storage(lambda connection, _: trials.read(connection, self._study, after, running)):
+        for row in self.storage.read(lambda connection: trials.read(connection, self._study, after, running)):
             self._take_in(row)
         return list(self._known)
 
@@ -128,7 +128,8 @@ class Study:
                 return same  # the commit before had happened
             if self.shared and (same is not None or candidate.key in self._keys or begun + len(newer) >= limit):
                 return None
-            trial = trials.add(connection, self._study, begun + len(newer), parameters, told)
+            own = {"driver": self._holds.process.told()} if self._holds else {}
+            trial = trials.add(connection, self._study, begun + len(newer), parameters, {**told, **own})
             if self._holds:
                 self._holds.begin(connection, trial)
             return trial

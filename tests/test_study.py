@@ -106,7 +106,7 @@ def test_a_trial_ends_at_once_or_not_at_all(opened, found, monkeypatch, end, tol
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trials, "put", killed)
+        patch.setattr(trials, "delete", killed)
         with pytest.raises(KeyboardInterrupt):
             getattr(opened, end)(0, told)
     again = study.open_study(opened.folder)

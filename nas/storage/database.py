@@ -77,6 +77,7 @@ class Database:
 
     def __init__(self, engine: Engine, where: str, *, shared: bool):
         self.engine, self.where, self.shared = engine, where, shared
+        self.reader = engine.execution_options(isolation_level="AUTOCOMMIT") if shared else engine
         self.patience = 0.0  # a command that begins says at once what is wrong
         self.tell: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
         self.back = float("-inf")  # when it was last back after it was away, on this process' clock
@@ -86,10 +87,17 @@ class Database:
 
     def __call__(self, work: Callable[[Connection, bool], Found], *, patience: float | None = None) -> Found:
         """What `work(connection, again)` returns, as one transaction; raises NasError where the database stays away."""
+        return self._done(self.engine.begin, work, patience)
+
+    def read(self, work: Callable[[Connection], Found]) -> Found:
+        """What `work(connection)` finds, each query by itself: a transaction would be two more journeys to a server."""
+        return self._done(self.reader.connect, lambda connection, _: work(connection), None)
+
+    def _done(self, connect: Callable, work: Callable[[Connection, bool], Found], patience: float | None) -> Found:
         outage = None
         while True:
             try:
-                with self.engine.begin() as connection:
+                with connect() as connection:
                     found = work(connection, outage is not None)
             except DBAPIError as error:
                 outage = outage or _Outage(self, self.patience if patience is None else patience)

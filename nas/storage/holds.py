@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy
 from optuna.trial import TrialState
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from nas.errors import NasError
@@ -79,7 +79,7 @@ class Holds:
 
     def look(self) -> dict[int, Hold]:
         """All running trials of the study, by number."""
-        self.seen = self.database(lambda connection, _: _running(connection, self.study))
+        self.seen = self.database.read(lambda connection: _running(connection, self.study))
         self.looked = time.monotonic()
         return self.seen
 
@@ -89,9 +89,8 @@ class Holds:
         return sorted(hold.number for hold in free if hold.driver == self.text or self._left(hold))
 
     def begin(self, connection: Connection, trial: int) -> None:
-        """Note with a new trial that this driver trains it."""
-        put(connection, ATTRIBUTES, {"trial_id": trial}, "driver", self.process.told())
-        _beat(connection, trial)
+        """The first heartbeat of a new trial."""
+        connection.execute(insert(HEARTBEATS).values(trial_id=trial, heartbeat=_clock(connection)))
 
     def take(self, number: int) -> bool:
         """Have an orphan, an attempt more on record; False where another driver was first, or its own is back."""
@@ -107,6 +106,8 @@ class Holds:
             if (now.driver, now.attempts) != (seen.driver, seen.attempts) or (now.beat != seen.beat and not own):
                 return False
             put(connection, ATTRIBUTES, {"trial_id": seen.trial}, "attempts", seen.attempts + 1)
+            put(connection, ATTRIBUTES, {"trial_id": seen.trial}, "driver", self.process.told())
+            connection.execute(delete(HEARTBEATS).where(HEARTBEATS.c.trial_id == seen.trial))
             self.begin(connection, seen.trial)
             return True
 
@@ -176,13 +177,6 @@ def _running(connection: Connection, study: int, trial: int | None = None) -> di
         number: Hold(number, trial, driver or "null", int(attempts or 1), beat, _seconds(now, beat))
         for number, trial, driver, attempts, beat, now in rows
     }
-
-
-def _beat(connection: Connection, trial: int) -> None:
-    now = _clock(connection)
-    changed = connection.execute(update(HEARTBEATS).where(HEARTBEATS.c.trial_id == trial).values(heartbeat=now))
-    if not changed.rowcount:
-        connection.execute(insert(HEARTBEATS).values(trial_id=trial, heartbeat=now))
 
 
 def _clock(connection: Connection) -> Any:

@@ -12,7 +12,7 @@ from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import TrialState
 from sqlalchemy import Connection, delete, insert, select, update
 
-from nas.storage.tables import ATTRIBUTES, PARAMETERS, STUDIES, TRIALS, VALUES, put
+from nas.storage.tables import ATTRIBUTES, PARAMETERS, STUDIES, TRIALS, VALUES
 
 # what may change of a trial while it runs
 RUNNING = ("attempts", "so_far", "outcome")
@@ -80,8 +80,9 @@ def end(
     where = (TRIALS.c.trial_id == trial) & (TRIALS.c.state == TrialState.RUNNING)
     if not connection.execute(update(TRIALS).where(where).values(state=state, datetime_complete=now())).rowcount:
         return False
-    put(connection, ATTRIBUTES, {"trial_id": trial}, "outcome", outcome)
-    connection.execute(delete(ATTRIBUTES).where(ATTRIBUTES.c.trial_id == trial, ATTRIBUTES.c.key == "so_far"))
+    former = (ATTRIBUTES.c.trial_id == trial) & ATTRIBUTES.c.key.in_(("so_far", "outcome"))
+    connection.execute(delete(ATTRIBUTES).where(former))
+    connection.execute(insert(ATTRIBUTES), {"trial_id": trial, "key": "outcome", "value_json": json.dumps(outcome)})
     if values:
         kept = [TrialValueModel.value_to_stored_repr(float(value)) for value in values]
         rows = [
