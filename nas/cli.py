@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from nas.commands import dashboard, data, evaluate, export, latency, retrain, search, visualise
+from nas.commands import dashboard, data, evaluate, export, latency, retrain, search, study, visualise
 from nas.errors import NasError
 from nas.storage import secrets
 
@@ -40,6 +40,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.add_typer(study.app, name="study")
 app.add_typer(visualise.app, name="visualise")
 
 

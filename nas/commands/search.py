@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nas.commands.options import Device, Imports, Workers
+from nas.commands.options import Device, Imports, Storage, Workers
 from nas.console import console, say
 
 
@@ -80,15 +80,7 @@ def search(
     workers: Workers = 1,
     engine: Annotated[Literal["train", "table"], typer.Option(help="train, or replay a table of trainings.")] = "train",
     table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            envvar="NAS_STORAGE",
-            show_envvar=False,
-            help="Database for the trials, such as postgresql://USER@HOST/DATABASE (or NAS_STORAGE): several hosts may "
-            "search one study. Its password: NAS_STORAGE_PASSWORD.",
-        ),
-    ] = None,
+    storage: Storage = None,
     replay: Annotated[str | None, typer.Option(help="Repeat this study and report what comes out otherwise.")] = None,
     imports: Imports = None,
     device: Device = "auto",

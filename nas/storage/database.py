@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,6 +93,13 @@ class Database:
     def read(self, work: Callable[[Connection], Found]) -> Found:
         """What `work(connection)` finds, each query by itself: a transaction would be two more journeys to a server."""
         return self._done(self.reader.connect, lambda connection, _: work(connection), None)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection on which everything is as it was at the first query."""
+        level = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
+        with self.engine.connect().execution_options(**level) as connection:
+            yield connection
 
     def _done(self, connect: Callable, work: Callable[[Connection, bool], Found], patience: float | None) -> Found:
         outage = None

@@ -4,7 +4,8 @@
 
 Side by side, on networks of space/video.yaml: Optuna's own storage on SQLite (what this project wrote through before),
 ours on SQLite, and ours on a PostgreSQL of its own (durable: fsync on) with one driver and with eight at once. The
-goal is 50 finished trials a second on SQLite, 30 with eight drivers on PostgreSQL.
+goal is 50 finished trials a second on SQLite, 30 with eight drivers on PostgreSQL. Then a study of 10,000 trials is
+copied from SQLite to PostgreSQL and back.
 """
 
 import os
@@ -19,13 +20,15 @@ from time import perf_counter, time
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
+from rich.console import Console
 
-from nas import content, genotype, recipe, space, study
+from nas import content, copying, genotype, recipe, space, study
 from nas.search.optuna_samplers import distribution, parameter
 from nas.search.sampler import Uniform
 from nas.search.wrappers import Candidate, Dropped, valid
 from nas.storage import address, secrets
 from nas.study import Study
+from tests.benchmarks import bench_study
 from tests.postgres import PASSWORD, Postgres, programs
 
 TRIALS, DRIVERS, MANY = 200, 8, 10_000
@@ -45,6 +48,7 @@ def main() -> None:
         postgres = Postgres(durable=True)
         try:
             on_postgres(postgres, Path(folder), found, known)
+            copies(postgres, Path(folder))
         finally:
             postgres.remove()
 
@@ -74,6 +78,18 @@ def on_postgres(postgres: Postgres, folder: Path, found, known: list[Candidate])
     ended = study.open_study(folder / "several").trials()
     assert len({trial.key for trial in ended}) == len(ended) and all(trial.state == "complete" for trial in ended)
     told(f"PostgreSQL, {DRIVERS} drivers on {os.cpu_count()} cores", len(ended), seconds)
+
+
+def copies(postgres: Postgres, folder: Path) -> None:
+    """A study of many trials, there and back."""
+    bench_study.make(folder / "large", MANY)
+    url = postgres.url(postgres.database())
+    for source, target, storage in (("large", "there", url), ("there", "back", None)):
+        started = perf_counter()
+        copying.copy(str(folder / source), str(folder / target), storage, console=Console(quiet=True))
+        print(f"copying {MANY:,} trials {source} -> {target}: {perf_counter() - started:.1f} s", flush=True)
+    first, last = (study.open_study(folder / name).trials() for name in ("large", "back"))
+    assert first == last and len(last) == MANY
 
 
 def drive(folder: Path, place: int, count: int) -> None:
