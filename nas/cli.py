@@ -9,8 +9,9 @@ from typing import Any
 
 import typer
 
-from nas.commands import dashboard, data, evaluate, export, latency, retrain, search, visualise
+from nas.commands import dashboard, data, evaluate, export, latency, retrain, search, study, visualise
 from nas.errors import NasError
+from nas.storage import secrets
 
 app = typer.Typer(
     name="nas",
@@ -39,12 +40,14 @@ COMMANDS = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.add_typer(study.app, name="study")
 app.add_typer(visualise.app, name="visualise")
 
 
 def main() -> None:
     """Run the command line: exit 1 for a mistake in the input, 2 for a wrong call, 130 when interrupted."""
     debug = "--debug" in sys.argv
+    secrets.take()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,17 +14,20 @@ LOCK, NOTE = ".driver.lock", ".driver.json"
 
 
 @contextmanager
-def driving(folder: Path):
-    """Hold the study in `folder` for this process; raises NasError, with who holds it, where another one does."""
-    lock = FileLock(folder / LOCK, timeout=0)
+def driving(folder: Path, *, shared: bool = False):
+    """Hold the study in `folder` for this process; raises NasError, with who holds it, where another one does.
+
+    One whose trials are in a `shared` database is held by nobody.
+    """
+    lock = nullcontext() if shared else FileLock(folder / LOCK, timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = lock.acquire()
+        held = lock if shared else lock.acquire()
     except Timeout:
         who = locks.holder(folder / NOTE)
         problem = f"another nas command drives this study{who and f': {who}'}"
         raise NasError(problem, where=str(folder), fix="wait for it, or stop it") from None
     except OSError as error:
         raise NasError(f"cannot be written: {error.strerror}", where=str(folder)) from None
-    with held, locks.noted(folder / NOTE):
+    with held, nullcontext() if shared else locks.noted(folder / NOTE):
         yield

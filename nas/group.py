@@ -126,13 +126,21 @@ def joined(device: str) -> Iterator[Group]:
         yield group
     except Exception as error:
         _speak_for_all(store)
-        if not _lost_another(error):
+        if not lost_another(error):
             raise
         fix = "see above, or in its host's messages, why; the same command goes on"
         raise NasError(f"process {group.rank} lost another one of the {group.size}", fix=fix) from error
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def standing(local: int) -> Group:
+    """The group that this process was brought into by other means, such as Ray Train's, with torch's processes met.
+
+    `local` numbers it among those of its host that have a GPU each.
+    """
+    return Group(dist.get_rank(), dist.get_world_size(), local)
 
 
 def _met() -> tuple[Group, dist.Store]:
@@ -154,7 +162,8 @@ def _speak_for_all(store: dist.Store) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends all once one has ended: let this one have its say
 
 
-def _lost_another(error: Exception) -> bool:
+def lost_another(error: Exception) -> bool:
+    """Whether this process failed because another one of its group did."""
     return isinstance(error, dist.DistError) or any(words in str(error) for words in ("by peer", "Broken pipe"))
 
 

@@ -166,7 +166,7 @@ class RetrainReporter:
 
     def __init__(self, console: Console, epochs: int, metric: str = METRICS["top1"]):
         self.console, self.epochs, self.began, self.first = console, epochs, time.monotonic(), 0
-        self.metric = metric
+        self.metric, self.stepped = metric, False
         self.bar: Progress | None = None
 
     @contextmanager
@@ -188,6 +188,8 @@ class RetrainReporter:
 
     def step(self, done: int, total: int) -> None:
         """Training steps done so far."""
+        if not self.stepped:  # workers elsewhere may have taken long to start, and take that no more
+            self.began, self.stepped = time.monotonic(), True
         if self.bar:
             self.bar.update(self.task, completed=done, total=total)
 

@@ -5,9 +5,12 @@ What is trained is a `Job`; how is the recipe's `retrain:` section, a preset's s
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +65,17 @@ class Job:
     folder: Path
     seed: int
     facts: Mapping[str, Any]
+    packs: str = "copy"  # how nodes of a cluster get theirs
+
+
+@dataclass(frozen=True)
+class OnRay:
+    """Workers of a Ray cluster in place of this process: at which address (empty: on this machine), and how many."""
+
+    address: str = ""
+    workers: int = 1
+    cpus: int = 1  # of each
+    imports: tuple[str, ...] = ()
 
 
 def retrain(
@@ -75,6 +89,7 @@ def retrain(
     deflated: str,
     device: str,
     console: Console,
+    on_ray: OnRay | None = None,
 ) -> None:
     """Train a network at full size; the same call again goes on, or finds it finished."""
     from nas.group import joined
@@ -84,12 +99,30 @@ def retrain(
         try:
             job = _job(target, trial, pick, how, Path(out) if out else None)
             initial = _initial(weights, deflated) if weights else None
-            with preparation(shown) as progress:
-                pack, job = packed(job, progress)
-            train(job, pack, initial, device, shown, group)
+            with _trainer(on_ray, device, job.packs, group) as (by, of):
+                with preparation(shown) as progress:
+                    pack, job = packed(job, progress)
+                train(job, pack, initial, device, shown, of, by)
         except KeyboardInterrupt:
             say(shown, "interrupted: finished epochs are kept, and the same command goes on")
             sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def _trainer(on_ray: OnRay | None, device: str, packs: str, group: Group) -> Iterator[tuple[Callable | None, Group]]:
+    """Who trains: this process with its group, or workers of a cluster, which is left or ended afterwards."""
+    if on_ray is None:
+        yield None, group
+        return
+    if group.size > 1:
+        raise NasError("starts its own workers", where="--engine ray", fix="call it without torchrun")
+    from nas.cluster import connecting, training
+
+    cpus = max(os.cpu_count() or 1, on_ray.workers * on_ray.cpus)
+    with connecting.connected(on_ray.address, cpus=cpus) as found:
+        how = {"local": not found, "packs": packs, "imports": on_ray.imports}
+        by = training.workers(on_ray.workers, on_ray.cpus, device, **how)
+        yield partial(training.retrain, by=by), replace(group, size=on_ray.workers)
 
 
 def of_trial(study: Study, trial: Trial, settings: RetrainSettings, data: DataSettings, out: Path | None = None) -> Job:
@@ -114,6 +147,7 @@ def of_trial(study: Study, trial: Trial, settings: RetrainSettings, data: DataSe
             "proxy_data": session.dataset(study.recipe.data),
             "proxy_pack": data.pack.model_dump(mode="json"),
         },
+        packs=study.recipe.cluster.packs,
     )
 
 
@@ -140,14 +174,22 @@ def packed(job: Job, progress: Preparation) -> tuple[Pack, Job]:
 
 
 def train(
-    job: Job, pack: Pack, weights: Weights | None, device: str, console: Console, group: Group | None = None
+    job: Job,
+    pack: Pack,
+    weights: Weights | None,
+    device: str,
+    console: Console,
+    group: Group | None = None,
+    by: Callable | None = None,
 ) -> None:
-    """Train a job in its folder, with what is to be seen on screen."""
+    """Train a job in its folder, `by` what takes the place of `nas.retrain.retrain`, with what is to be seen."""
+    from nas import retrain as here
     from nas.group import ALONE
     from nas.progress import RetrainReporter
-    from nas.retrain import retrain as full_training
+    from nas.train import check
 
     settings, metric, group = job.settings, METRICS[pack.task.metric], group or ALONE
+    check(pack, settings.train, group)
     genotype = _here(job, len(pack.classes))
     videos = f"{count(len(pack.train), 'clip')} of {session.dataset(job.data)}, {genotype.input}"
     clips = f"{count(settings.train.epochs, 'epoch')} of {videos}"
@@ -159,7 +201,7 @@ def train(
         say(console, line)
     reporter = RetrainReporter(console, settings.train.epochs, metric)
     with reporter.shown():
-        result = full_training(
+        result = (by or here.retrain)(
             genotype, pack, settings, job.folder, seed=job.seed, data=job.data, name=job.name, weights=weights,
             device=device, on_epoch=reporter.epoch, on_step=reporter.step, on_note=reporter.note,
             on_test=reporter.tested, facts=job.facts, group=group,
@@ -226,6 +268,7 @@ def _of_network(target: str, how: How, out: Path | None) -> Job:
         folder=out or Path(RUNS) / found.name.replace("/", "-").lstrip("."),
         seed=seed_for(base.seed, "retraining", key(genotype)),
         facts={"network": found.name, "key": key(genotype)},
+        packs=base.cluster.packs,
     )
 
 

@@ -40,13 +40,19 @@ def search(
     console: Console,
     engine: str = "train",
     table: str | None = None,
+    storage: str | None = None,
 ) -> None:
-    """Create or resume a study and run it to its number of trials, by training or by a `table`."""
+    """Create, resume or join a study and run it to its number of trials, by training or by a `table`.
+
+    Its trials are in its folder, or in the database that the URL `storage` names, where several drivers may search.
+    """
     asked = session.request(target, flags)
-    with files.tidied(asked.folder, LOCK), driving(asked.folder), ExitStack() as leaving:
+    address = studies.address_of(asked.folder, storage)
+    alone = driving(asked.folder, shared=address is not None)
+    with files.tidied(asked.folder, LOCK), alone, ExitStack() as leaving:
         try:
-            if studies.exists(asked.folder):
-                study, space = session.resume(asked)
+            if begun := session.begun(asked, address):
+                study, space = begun
                 wanted = session.wanted(study, asked)
                 if wanted.timed:
                     costing.resume(space, wanted.limits, study.folder, console, quiet=means.undisturbed)
@@ -62,7 +68,7 @@ def search(
             source = _source(wanted, space, means, engine, table, console)
             if study is None:
                 told = costing.keep(space, asked.folder, quiet=means.undisturbed) if wanted.timed else ""
-                study = session.start(asked, space, source, known, told)
+                study, space = session.start(asked, space, source, known, told, address)
             session.check_source(study, source)
             _search(study, space, source, asked.recipe.trials, means, console)
         except KeyboardInterrupt:
@@ -100,6 +106,9 @@ def _search(study: Study, space, source: Source, trials: int, means: Means, cons
     engine, told = source.engine(study)
     say(console, f"{study.folder}: {space.name}, budget {budget}, {settings.sampler.kind}, seed {settings.seed}")
     say(console, f"{source.told}; proxy {settings.proxy}; {told}")
+    if study.shared:
+        say(console, f"trials in {study.storage.where}, study {study.name}; other hosts join by the same command")
+    study.storage.tell = partial(say, console)
     epochs = settings.proxy.train.epochs
     reporter = SearchReporter(console, str(study.folder), settings.objectives, trials, epochs)
     with reporter.shown():

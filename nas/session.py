@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nas.preparation import Preparation
     from nas.search.start import Start
     from nas.sources import Source
+    from nas.storage.address import Address
 
 DEFAULT = "motion"  # the study whose recipe fills what flags leave open
 # settings that may change between two runs of one study; space and videos are compared by their content
@@ -79,12 +80,24 @@ def recipe_file(space: Path, study: str | None = None) -> Path:
         return content.find(DEFAULT, "studies")
 
 
-def resume(asked: Request) -> tuple[Study, Space]:
+def begun(asked: Request, address: Address | None) -> tuple[Study, Space] | None:
+    """The study of the folder, or the one of its name that another driver began in the database; None: none yet."""
+    if studies.exists(asked.folder):
+        return resume(asked)
+    study = studies.beside(asked.folder, address)
+    if study is None:
+        return None
+    _, found = resume(asked, study)
+    studies.join(study, address, found)
+    return study, found
+
+
+def resume(asked: Request, study: Study | None = None) -> tuple[Study, Space]:
     """The study that was started in the folder, if nothing that decides its trials has changed.
 
     Raises NasError with the differences in recipe, budget or space.
     """
-    study = studies.open_study(asked.folder)
+    study = study or studies.open_study(asked.folder)
     user_blocks.require(study.attributes.get("imports", {}), str(asked.folder), same=True)
     base = Recipe.model_validate(study.attributes["base"])  # read anew: fields added since have their defaults
     changed = recipe.differences(recipe.to_plain(base), recipe.to_plain(asked.base))
@@ -98,7 +111,7 @@ def resume(asked: Request) -> tuple[Study, Space]:
             where=str(asked.folder),
             fix="undo the change, or search into another folder",
         )
-    return study, _space_of(study)
+    return study, _space_of(study, asked.recipe.space)
 
 
 def retraining(study: Study) -> RetrainSettings:
@@ -124,8 +137,18 @@ def open_space(wanted: Recipe, measure: Callable[[Space], None] | None = None) -
     return found
 
 
-def start(asked: Request, found: Space, source: Source, known: list[Start], latency: str = "") -> Study:
-    """A new study in the folder, which trains the `known` networks first; `latency` says on what it was measured."""
+def start(
+    asked: Request,
+    found: Space,
+    source: Source,
+    known: list[Start],
+    latency: str = "",
+    address: Address | None = None,
+) -> tuple[Study, Space]:
+    """A new study in the folder, which trains the `known` networks first; `latency` says on what it was measured.
+
+    Where another driver began it in the database at `address` just now, it is that one.
+    """
     facts = {
         "imports": user_blocks.loaded(),
         "starts": [{"name": one.name, "record": one.record} for one in known],
@@ -137,7 +160,10 @@ def start(asked: Request, found: Space, source: Source, known: list[Start], late
         "dataset": dataset(asked.recipe.data),
         **({"latency": latency} if latency else {}),
     }
-    return studies.create(asked.folder, asked.recipe, asked.base, found, facts)
+    try:
+        return studies.create(asked.folder, asked.recipe, asked.base, found, facts, address), found
+    except studies.Taken:
+        return begun(asked, address)
 
 
 def check_source(study: Study, source: Source) -> None:
@@ -201,15 +227,18 @@ def overlaid(base: Recipe, flags: dict[str, Any]) -> Recipe:
         raise NasError(error.problem, where=flag, fix=error.fix) from None
 
 
-def _space_of(study: Study) -> Space:
-    """The study's space, from its file or, where that is gone, from the study's own copy."""
+def _space_of(study: Study, asked: str) -> Space:
+    """The study's space, from its file or, where that is gone, from the study's own copy, or from the one `asked` for.
+
+    The last one is that of a host which joins the study, where paths may be others.
+    """
     copy = study.folder / "space.yaml"
     try:
         found = space.load(content.find(study.recipe.space, "space"))
     except NasError:
-        if not copy.exists():
+        if not copy.exists() and asked == study.recipe.space:
             raise
-        found = space.load(copy)
+        found = space.load(copy if copy.exists() else content.find(asked, "space"))
     if found.fingerprint != study.attributes["space"]:
         raise NasError(
             f"the space is not the one the study was started with: {_changes(copy, Path(found.name))}",

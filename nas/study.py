@@ -1,184 +1,284 @@
-"""The store: one SQLite file per study, written by the driver alone, that optuna-dashboard opens too.
+"""The store: an Optuna study per study, in a SQLite file that one driver writes, or in a database that several share.
 
-A trial is written when it starts and when it ends (its outcome, then its state and objective values: `settle` finishes
-what a kill cut in between), so a kill loses at most the trial in training; that one is trained again under its number
-and seed, and comes out as it would have.
+A trial is written when it starts and when it ends, each in one transaction, so a kill loses at most the trial in
+training; that one is trained again under its number and seed, and comes out as it would have.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import optuna
-import sqlalchemy
-import sqlalchemy.exc
 from optuna.trial import TrialState
+from sqlalchemy import Connection
 
-from nas import content, user_blocks
 from nas import recipe as recipes
+from nas import user_blocks
 from nas.cost import Cost
-from nas.errors import NasError, nearest
+from nas.errors import NasError
 from nas.recipe import Recipe
 from nas.search.optuna_samplers import distribution, parameter
 from nas.search.sampler import Observation, observation
 from nas.search.wrappers import Candidate
 from nas.space import Space
+from nas.storage import opening, pointer, tables, trials
+from nas.storage.address import Address
+from nas.storage.database import PATIENCE
+from nas.storage.holds import Holds
+from nas.storage.opening import Opened, Taken, address_of
+from nas.storage.pointer import exists
+from nas.storage.trials import Row
 from nas.trial import Trial
 from nas.units import OBJECTIVES, UNITS
 
+__all__ = [
+    "DATABASE", "SCHEMA", "STATES", "Study", "Taken", "address_of", "beside", "create", "exists", "join", "open_study",
+]  # fmt: skip
+DATABASE = pointer.DATABASE
 SCHEMA = 1
-DATABASE = "study.db"
 # states as Optuna writes them
 STATES = {"COMPLETE": "complete", "PRUNED": "stopped", "FAIL": "failed", "RUNNING": "running"}
-# what an outcome holds that is not of a complete trial
-ENDS = {"reason": TrialState.FAIL, "stopped": TrialState.PRUNED}
 # what is written of a trial besides its cost
 KNOWN = ("record", "genotype", "key", "attempts", "memo", "dropped", "sampler", "summary", "so_far", "outcome")
+LEAVING = 10.0  # seconds that a driver waits for its database as it ends
 
 
 class Study:
     """An open study: its folder, its recipe as it was started with, and its trials."""
 
-    def __init__(self, folder: Path, storage: optuna.storages.RDBStorage):
-        self.folder, self.storage = folder, storage
-        self.optuna = optuna.load_study(study_name=None, storage=storage)
-        attributes = self.optuna.user_attrs
-        if attributes.get("schema", 0) > SCHEMA:
+    def __init__(self, opened: Opened):
+        self.folder, self.storage, self.attributes = opened.folder, opened.database, opened.attributes
+        if self.attributes.get("schema", 0) > SCHEMA:
             raise NasError(
-                f"was written by a newer version (schema {attributes['schema']}, this one knows {SCHEMA})",
-                where=str(folder / DATABASE),
+                f"was written by a newer version (schema {self.attributes['schema']}, this one knows {SCHEMA})",
+                where=opened.where,
                 fix="update video-nas",
             )
-        if "recipe" not in attributes:
-            raise NasError("is no study of this program", where=str(folder / DATABASE), fix="name another study")
-        self.attributes = attributes
-        self.recipe = Recipe.model_validate(attributes["recipe"])
-        self._study_id = storage.get_study_id_from_name(self.optuna.study_name)
+        if "recipe" not in self.attributes:
+            raise NasError("is no study of this program", where=opened.where, fix="name another study")
+        self.recipe = Recipe.model_validate(self.attributes["recipe"])
+        self._study = opened.study
+        self._holds = Holds(self.storage, self._study) if self.storage.shared else None
         self._known: list[Trial] = []  # all trials as they were last read
+        self._ids: list[int] = []  # Optuna's ids of them
+        self._keys: set[str] = set()  # their networks
+        self._running: dict[int, dict[str, Any]] = {}  # what is on record of those that run, by id
 
     @property
     def name(self) -> str:
         """The folder's name."""
         return self.folder.resolve().name
 
+    @property
+    def shared(self) -> bool:
+        """Whether several drivers may search at once."""
+        return self.storage.shared
+
     def trials(self) -> list[Trial]:
         """All trials by number; those that ended are read once."""
-        first = next((trial.number for trial in self._known if trial.state == "running"), len(self._known))
-        self._known[first:] = _read(self.storage, first)
+        after = self._ids[-1] if self._ids else -1
+        running = dict(self._running)
+        for row in self.storage.read(lambda connection: trials.read(connection, self._study, after, running)):
+            self._take_in(row)
         return list(self._known)
 
     def trial(self, number: int) -> Trial:
         """One trial; raises NasError when there is none of this number."""
-        trials = self.trials()
-        if not 0 <= number < len(trials):
-            there = f"its trials are 0 to {len(trials) - 1}" if trials else "it has no trial yet"
+        known = self.trials()
+        if not 0 <= number < len(known):
+            there = f"its trials are 0 to {len(known) - 1}" if known else "it has no trial yet"
             raise NasError(f"has no trial {number}", where=str(self.folder), fix=there)
-        return trials[number]
+        return known[number]
+
+    @contextmanager
+    def driven(self) -> Iterator[None]:
+        """Within it, this driver is alive for others, and waits for a database that goes away."""
+        if self._holds is None:
+            yield
+            return
+        self.storage(lambda connection, _: trials.lock(connection, self._study))  # whether it may write there
+        self.storage.patience = PATIENCE
+        try:
+            with self._holds.beating():
+                yield
+        finally:
+            self.storage.patience = 0.0
 
     @property
     def driver(self) -> str:
-        """Nobody else drives a study in a folder: see `driving`."""
-        return ""
+        """A name that no other driver has, while others search beside this one; '' for a lone one."""
+        return "" if self._holds is None or self._holds.alone() else self._holds.process.id
 
     def add(self, candidate: Candidate, space: Space, *, limit: int, **attributes: Any) -> Trial | None:
-        """Write a trial that is about to be trained."""
+        """Write a trial that is about to be trained; None where the network or the last trial came from elsewhere."""
         record = candidate.record
         asked = {name: space.decisions[name] for name in record}
-        self.storage.create_new_trial(
-            self._study_id,
-            optuna.trial.create_trial(
-                state=TrialState.RUNNING,
-                params={name: parameter(hole, record[name]) for name, hole in asked.items()},
-                distributions={name: distribution(hole) for name, hole in asked.items()},
-                user_attrs={
-                    "key": candidate.key,
-                    "cost": candidate.cost.known(),
-                    "record": record,
-                    **attributes,
-                },
-            ),
-        )
-        return self.trials()[-1]
+        parameters = [(name, distribution(hole), parameter(hole, record[name])) for name, hole in asked.items()]
+        told = {"key": candidate.key, "cost": candidate.cost.known(), "record": record, **attributes}
+        after, begun, key = self._ids[-1] if self._ids else -1, len(self._ids), json.dumps(candidate.key)
+
+        def work(connection: Connection, again: bool) -> int | None:
+            trials.lock(connection, self._study)
+            newer = trials.newer(connection, self._study, after)
+            same = next((trial for trial, known in newer if known == key), None)
+            if again and same is not None and self._holds.has(connection, same):
+                return same  # the commit before had happened
+            if self.shared and (same is not None or candidate.key in self._keys or begun + len(newer) >= limit):
+                return None
+            own = {"driver": self._holds.process.told()} if self._holds else {}
+            trial = trials.add(connection, self._study, begun + len(newer), parameters, {**told, **own})
+            if self._holds:
+                self._holds.begin(connection, trial)
+            return trial
+
+        trial = self.storage(work)
+        if trial is None:
+            return None
+        if self._holds:
+            self._holds.mine.add(trial)
+        known = self.trials()
+        return known[self._ids.index(trial, begun)]
 
     def orphans(self, active: Collection[int]) -> list[Trial]:
         """Running trials that nobody trains any more; this driver trains the `active` ones."""
-        return [trial for trial in self.trials() if trial.state == "running" and trial.number not in active]
+        known = self.trials()
+        if self._holds is None:
+            return [trial for trial in known if trial.state == "running" and trial.number not in active]
+        return [known[number] for number in self._holds.orphans(active) if number < len(known)]
 
-    def take(self, number: int) -> Trial:
-        """An orphan that is trained from now on, with an attempt more on record."""
-        return self._count_attempts(number, 1)
+    def take(self, number: int) -> Trial | None:
+        """An orphan that is trained from now on, with an attempt more on record; None where another driver has it."""
+        if self._holds is None:
+            return self._count_attempts(number, 1)
+        return self.trial(number) if self._holds.take(number) else None
 
     def release(self, number: int) -> None:
         """Write that a trial's attempt came to an orderly end, and does not count."""
-        self._count_attempts(number, -1)
-
-    def _count_attempts(self, number: int, more: int) -> Trial:
-        attempts = self.trial(number).attempts + more
-        self.storage.set_trial_user_attr(self._id(number), "attempts", attempts)
-        return self.trial(number)
+        if self._holds:
+            self._holds.release(self._ids[number], patience=min(self.storage.patience, LEAVING))
+        elif self.trial(number).state == "running":
+            self._count_attempts(number, -1)
 
     def note(self, number: int, rows: list[dict[str, Any]]) -> None:
         """Write the curve so far of a trial in training, for whoever looks."""
-        self.storage.set_trial_user_attr(self._id(number), "so_far", rows)
+        trial = self._ids[number]
+
+        def work(connection: Connection, again: bool) -> None:
+            if self._holds is None or self._holds.has(connection, trial):
+                tables.put(connection, tables.ATTRIBUTES, {"trial_id": trial}, "so_far", rows)
+
+        self.storage(work)
 
     def complete(self, number: int, outcome: dict[str, Any]) -> None:
         """Write a trial's outcome and its objective values."""
-        self._end(number, outcome)
+        cost = self._known[number].cost
+        names = self.recipe.objectives
+        values = [outcome["accuracy"] if name == "accuracy" else UNITS[name].of(cost) for name in names]
+        self._end(number, TrialState.COMPLETE, outcome, values)
 
     def stop(self, number: int, outcome: dict[str, Any]) -> None:
         """Write the outcome of a trial that was stopped at a rung; Optuna hears of it as pruned, without values."""
-        self._end(number, outcome | {"stopped": len(outcome["curve"])})
+        self._end(number, TrialState.PRUNED, outcome | {"stopped": len(outcome["curve"])})
 
     def fail(self, number: int, reason: str, told: dict[str, Any] | None = None) -> None:
         """Write that a trial failed, why, and what else is `told` of it."""
-        self._end(number, {"reason": reason, **(told or {})})
+        self._end(number, TrialState.FAIL, {"reason": reason, **(told or {})})
 
-    def settle(self) -> None:
-        """Finish trials whose outcome was written just before the program died."""
-        for trial in self.trials():
-            if trial.state == "running" and trial.outcome:
-                self._tell(trial)
-
-    def observations(self, trials: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> list[Observation]:
+    def observations(self, known: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> list[Observation]:
         """Trials as samplers see them; `curves` has the accuracies so far of those in training."""
-        return [observation(trial, self.recipe.objectives, curves) for trial in trials]
+        return [observation(trial, self.recipe.objectives, curves) for trial in known]
 
     def set(self, name: str, value: Any) -> None:
         """Write a fact about the study."""
-        self.optuna.set_user_attr(name, value)
-        self.attributes = self.optuna.user_attrs
+        owner = {"study_id": self._study}
+        self.storage(lambda connection, _: tables.put(connection, tables.STUDY_USER, owner, name, value))
+        self.attributes = {**self.attributes, name: value}
 
-    def _end(self, number: int, outcome: dict[str, Any]) -> None:
-        self.storage.set_trial_user_attr(self._id(number), "outcome", outcome)
-        self._tell(self.trials()[number])
+    def _end(self, number: int, state: TrialState, outcome: dict[str, Any], values: Sequence[float] = ()) -> None:
+        """Write how a trial ended, unless another driver that had taken it was first: then its result stands."""
+        trial = self._ids[number]
 
-    def _tell(self, trial: Trial) -> None:
-        """Give Optuna the state that follows from a trial's outcome."""
-        state = next((state for key, state in ENDS.items() if key in trial.outcome), TrialState.COMPLETE)
-        values = None
-        if state == TrialState.COMPLETE:
-            accuracy = trial.outcome["accuracy"]
-            names = self.recipe.objectives
-            values = [accuracy if name == "accuracy" else UNITS[name].of(trial.cost) for name in names]
-        self.storage.set_trial_state_values(self._id(trial.number), state, values)
+        def work(connection: Connection, again: bool) -> bool:
+            if self._holds and state == TrialState.FAIL and not self._holds.has(connection, trial):
+                return again and trials.attribute(connection, trial, "outcome") == outcome
+            ended = trials.end(connection, trial, state, outcome, values)
+            return ended or (again and trials.attribute(connection, trial, "outcome") == outcome)
 
-    def _id(self, number: int) -> int:
-        return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        written = self.storage(work)
+        if self._holds:
+            self._holds.mine.discard(trial)
+        if not written:
+            self.storage.tell(f"trial {number}: another driver has it by now, so this result of it is dropped")
+
+    def _count_attempts(self, number: int, more: int) -> Trial:
+        attempts = self.trial(number).attempts + more
+        owner = {"trial_id": self._ids[number]}
+        self.storage(lambda connection, _: tables.put(connection, tables.ATTRIBUTES, owner, "attempts", attempts))
+        return self.trial(number)
+
+    def _take_in(self, row: Row) -> None:
+        """Keep a trial as it was read."""
+        trial = _trial(row)
+        if row.number < len(self._known):
+            self._known[row.number] = trial
+        else:
+            self._known.append(trial)
+            self._ids.append(row.trial)
+            self._keys.add(trial.key)
+        if row.state == "RUNNING":
+            self._running[row.trial] = row.told
+        else:
+            self._running.pop(row.trial, None)
 
 
-def exists(folder: Path) -> bool:
-    """Whether a study was started in this folder."""
-    return (folder / DATABASE).exists()
+def create(
+    folder: Path,
+    recipe: Recipe,
+    base: Recipe,
+    space: Space,
+    facts: dict[str, Any],
+    address: Address | None = None,
+) -> Study:
+    """Start a study in `folder`; `base` is what study.yaml alone says, `recipe` what flags made of it.
+
+    Its trials go to a file in the folder, or to the database at `address`; raises Taken where that has a study of the
+    folder's name by now.
+    """
+    _write_folder(folder, base, space)
+    names = recipe.objectives
+    directions = ["maximize" if OBJECTIVES[name] == "max" else "minimize" for name in names]
+    told = {"schema": SCHEMA, "recipe": recipes.to_plain(recipe), "base": recipes.to_plain(base), **facts}
+    opening.begin(folder, address, directions, names, {**told, "space": space.fingerprint})
+    return open_study(folder)
 
 
-def create(folder: Path, recipe: Recipe, base: Recipe, space: Space, facts: dict[str, Any]) -> Study:
-    """Start a study in `folder`; `base` is what study.yaml alone says, `recipe` what flags made of it."""
+def open_study(folder: Path | str) -> Study:
+    """Open a study that was started; raises NasError for a missing, damaged or newer one."""
+    return _opened(opening.existing(Path(folder)))
+
+
+def beside(folder: Path, address: Address | None) -> Study | None:
+    """The study of the folder's name that another driver has started in a database; None where there is none."""
+    found = opening.shared(folder, address, folder.resolve().name) if address else None
+    return found and _opened(found)
+
+
+def join(study: Study, address: Address, space: Space) -> None:
+    """Let the folder be one of a study that another driver started."""
+    _write_folder(study.folder, Recipe.model_validate(study.attributes["base"]), space)
+    pointer.write(study.folder, str(address), study.name)
+
+
+def _opened(found: Opened) -> Study:
+    study = Study(found)
+    user_blocks.require(study.attributes.get("imports", {}), str(found.folder))
+    return study
+
+
+def _write_folder(folder: Path, base: Recipe, space: Space) -> None:
     if folder.exists() and not folder.is_dir():
         raise NasError("is a file, a study needs a folder", where=str(folder))
     try:
@@ -189,118 +289,13 @@ def create(folder: Path, recipe: Recipe, base: Recipe, space: Space, facts: dict
             (folder / "study.yaml").write_text(recipes.to_yaml(base), encoding="utf-8")
     except OSError as error:
         raise NasError(f"cannot be written: {error.strerror}", where=str(folder)) from None
-    temporary = folder / f"{DATABASE}.new"
-    temporary.unlink(missing_ok=True)
-    with _readable(temporary):
-        storage = _storage(temporary)
-        names = recipe.objectives
-        study = optuna.create_study(
-            storage=storage,
-            study_name=folder.resolve().name,
-            directions=["maximize" if OBJECTIVES[name] == "max" else "minimize" for name in names],
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names(list(names))
-        told = {"schema": SCHEMA, "recipe": recipes.to_plain(recipe), "base": recipes.to_plain(base), **facts}
-        for name, value in {**told, "space": space.fingerprint}.items():
-            study.set_user_attr(name, value)
-        storage.engine.dispose()
-    temporary.replace(folder / DATABASE)
-    return open_study(folder)
 
 
-def open_study(folder: Path | str) -> Study:
-    """Open a study that was started; raises NasError for a missing, damaged or newer one."""
-    folder = Path(folder)
-    if folder.is_file():
-        raise NasError(
-            "is a file, a study is a folder", where=str(folder), fix="name the folder, such as studies/motion"
-        )
-    if not folder.exists() and folder.name not in content.names("studies"):
-        known = [str(path.parent) for pattern in ("*", "studies/*") for path in Path().glob(f"{pattern}/{DATABASE}")]
-        fix = nearest(str(folder), known) if known else "start a study with nas search"
-        raise NasError("no such folder", where=str(folder), fix=fix)
-    if not exists(folder):
-        raise NasError(
-            "has no study.db: nothing was searched there yet",
-            where=str(folder),
-            fix=f"run nas search {folder}",
-        )
-    with _readable(folder / DATABASE):
-        _check_header(folder / DATABASE)
-        study = Study(folder, _storage(folder / DATABASE))
-    user_blocks.require(study.attributes.get("imports", {}), str(folder))
-    return study
-
-
-@contextmanager
-def _readable(path: Path):
-    try:
-        yield
-    except sqlalchemy.exc.OperationalError as error:  # the file may well be whole: a full disk, a lock
-        cause = str(error.orig).splitlines()[0]
-        raise NasError(f"the database cannot be used: {cause}", where=str(path)) from None
-    except sqlalchemy.exc.DatabaseError as error:
-        cause = str(error.orig).splitlines()[0]
-        raise NasError(
-            f"is no study database or is damaged ({cause})",
-            where=str(path),
-            fix="put a copy in its place, or move it away",
-        ) from None
-    except (KeyError, ValueError) as error:
-        if isinstance(error, NasError):
-            raise
-        raise NasError("holds no study", where=str(path), fix="move it away to start anew") from None
-    except RuntimeError as error:
-        raise NasError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path)) from None
-
-
-def _check_header(path: Path) -> None:
-    """Refuse a file that is no database before SQLAlchemy makes one of it."""
-    with path.open("rb") as file:
-        if file.read(16) != b"SQLite format 3\0":
-            raise NasError(
-                "is no study database or is damaged",
-                where=str(path),
-                fix="put a copy in its place, or move it away",
-            )
-
-
-def _storage(path: Path) -> optuna.storages.RDBStorage:
-    url = sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string()
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
-
-
-def _read(storage: optuna.storages.RDBStorage, first: int) -> list[Trial]:
-    """The trials from number `first` on, by one query: Optuna's own way reads every parameter as an object of its own
-    (10,000 trials: tests/benchmarks/bench_study.py).
-    """
-    query = sqlalchemy.text(
-        "SELECT trials.number, trials.state, trials.datetime_start, trials.datetime_complete, "
-        "trial_user_attributes.key, trial_user_attributes.value_json "
-        "FROM trials LEFT JOIN trial_user_attributes ON trials.trial_id = trial_user_attributes.trial_id "
-        "WHERE trials.number >= :first ORDER BY trials.number"
-    )
-    with storage.engine.connect() as connection:
-        rows = connection.execute(query, {"first": first}).all()
-    told: dict[int, dict[str, Any]] = {}
-    heads = {}
-    for number, state, written, ended, key, value in rows:
-        heads[number] = state, written, ended
-        told.setdefault(number, {})[key] = json.loads(value) if key is not None else None
-    return [_trial(number, *heads[number], told[number]) for number in sorted(told)]
-
-
-def _trial(number: int, state: str, written: str | None, ended: str | None, told: dict[str, Any]) -> Trial:
-    if "cost" not in told or state not in STATES:
-        raise NasError(f"trial {number} of this study was not written by nas search", fix="use a study of its own")
+def _trial(row: Row) -> Trial:
+    told = row.told
+    if "cost" not in told or row.state not in STATES:
+        raise NasError(f"trial {row.number} of this study was not written by nas search", fix="use a study of its own")
     cost = {name: tuple(value) if isinstance(value, list) else value for name, value in told["cost"].items()}
     known = {name: told[name] for name in KNOWN if name in told}
-    moments = {"written": _moment(written), "ended": _moment(ended)}
-    return Trial(number=number, state=STATES[state], cost=Cost(**cost), **moments, **known)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """A time in UTC: Optuna writes the local one of the machine that searches."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    moments = {"written": row.written, "ended": row.ended}
+    return Trial(number=row.number, state=STATES[row.state], cost=Cost(**cost), **moments, **known)

@@ -50,8 +50,8 @@ def searched(tmp_path_factory, videos):
 def rewrite(folder, number, state, **more):
     """Put another end in the place of a trial's own."""
     opened = study.open_study(folder)
-    trial = opened.storage.get_trial_id_from_study_id_trial_number(opened._study_id, number)
     outcome = json.dumps(opened.trial(number).outcome | more)
+    trial = opened._ids[number]
     with opened.storage.engine.begin() as connection:
         where = "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = 'outcome'"
         connection.exec_driver_sql(where, (outcome, trial))

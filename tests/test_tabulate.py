@@ -93,7 +93,7 @@ def test_a_replay_reports_what_differs(tabled, nas):
     told["curve"][1]["val_accuracy"] = 0.987654
     change = "UPDATE trial_user_attributes SET value_json = :told WHERE trial_id = :id AND key = 'outcome'"
     with opened.storage.engine.begin() as connection:
-        connection.execute(sqlalchemy.text(change), {"told": json.dumps(told), "id": opened._id(1)})
+        connection.execute(sqlalchemy.text(change), {"told": json.dumps(told), "id": opened._ids[1]})
     status, out, _ = nas("search", "--replay", "studies/small")
     assert status == 0 and "1 difference" in out
     assert "trial 1: accuracy after epoch 2: 0.987654 -> " in out

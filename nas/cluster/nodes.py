@@ -61,6 +61,19 @@ def alive() -> list[Node]:
     return sorted(found, key=lambda node: (node.name, node.id))
 
 
+def here() -> str:
+    """The name of the node that this process runs on; of its host where Ray does not tell."""
+    import platform
+
+    try:
+        import ray
+
+        own = ray.get_runtime_context().get_node_id()
+        return next(node.name for node in alive() if node.id == own)
+    except Exception:  # without Ray, or while it ends
+        return platform.node()
+
+
 def in_words(nodes: Sequence[Node]) -> str:
     """Their number and what they have: '2 nodes with 16 CPUs and 2 GPUs'."""
     cpus, gpus = (round(sum(column)) for column in ([node.cpus for node in nodes], [node.gpus for node in nodes]))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from nas.cluster.nodes import here
 from nas.data_settings import DataSettings
 from nas.errors import NasError
 
@@ -42,17 +43,18 @@ class Delivery:
     settings: DataSettings
     how: str
     source: Any = None
+    piece: int = PIECE
 
     def open(self) -> Pack:
         """The pack, as this node has it now; NasError, which names the node, where it cannot have it."""
         try:
             return self._open()
         except NasError as error:
-            raise error.at(f"node {_node()}") from None
+            raise error.at(f"node {here()}") from None
         except OSError as error:
             told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             fix = "free some space there, or set NAS_CACHE to another disk before `ray start`"
-            raise NasError(f"the pack cannot be had ({told})", where=f"node {_node()}", fix=fix) from None
+            raise NasError(f"the pack cannot be had ({told})", where=f"node {here()}", fix=fix) from None
 
     def _open(self) -> Pack:
         from nas.data import cache_folder
@@ -112,12 +114,12 @@ class Delivery:
     def _pieces(self, name: str, start: int, size: int) -> Iterator[bytes]:
         import ray
 
-        places = iter(range(start, size, PIECE))
+        places = iter(range(start, size, self.piece))
         coming = []
         try:
             while True:
                 for _, at in zip(range(AHEAD - len(coming)), places, strict=False):
-                    coming.append(self.source.read.remote(name, at, min(PIECE, size - at)))
+                    coming.append(self.source.read.remote(name, at, min(self.piece, size - at)))
                 if not coming:
                     return
                 yield ray.get(coming.pop(0))
@@ -170,9 +172,9 @@ def _reader(folder: Path):
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    near = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     how = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": 3, "max_concurrency": 8}
-    return ray.remote(_Reader).options(scheduling_strategy=here, **how).remote(str(folder))
+    return ray.remote(_Reader).options(scheduling_strategy=near, **how).remote(str(folder))
 
 
 class _Reader:
@@ -208,18 +210,3 @@ def _check_space(folder: Path, needed: int) -> None:
         problem = f"the pack takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
         fix = "free some space there, or set NAS_CACHE to another disk before `ray start`"
         raise NasError(problem, where=str(folder.parent), fix=fix)
-
-
-def _node() -> str:
-    """The name of the node that this process runs on."""
-    import platform
-
-    from nas.cluster import nodes
-
-    try:
-        import ray
-
-        own = ray.get_runtime_context().get_node_id()
-        return next(node.name for node in nodes.alive() if node.id == own)
-    except Exception:  # noqa: BLE001  (without Ray, or while it ends: the host will do)
-        return platform.node()

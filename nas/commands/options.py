@@ -26,4 +26,13 @@ Imports = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        envvar="NAS_STORAGE",
+        show_envvar=False,
+        help="Database for the trials, such as postgresql://USER@HOST/DATABASE (or NAS_STORAGE), in place of a file in "
+        "the folder: several hosts may search one study. Its password: NAS_STORAGE_PASSWORD.",
+    ),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes side by side: one per GPU, or sharing the cores.")]

@@ -38,18 +38,32 @@ def retrain(
         Literal["sum", "centre"], typer.Option(help="What deflated layers take of 3D kernels in --weights.")
     ] = "sum",
     device: Device = "auto",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="ray: by --workers processes on a cluster, or on this machine.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster, HOST:PORT, or auto on a node of it; default: this machine.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --engine ray: processes that share each batch, one per GPU.")
+    ] = None,
+    cpus_per_worker: Annotated[int | None, typer.Option(min=1, help="Of each of them; default 1.")] = None,
 ) -> None:
     """Train a chosen network at full size; repeat to go on."""
     if trial is not None and pick is not None:
         raise typer.BadParameter("give --trial or --pick, one of the two")
     if preset is not None and recipe is not None:
         raise typer.BadParameter("give --preset or --recipe, one of the two")
+    if engine == "local" and (address or workers or cpus_per_worker):
+        raise typer.BadParameter("--address, --workers and --cpus-per-worker go with --engine ray")
     from nas import retraining
 
     short = {"train.epochs": epochs, "train.batch": batch}
     told = [f"{name}={value}" for name, value in short.items() if value is not None]
     how = retraining.How(recipe=recipe, preset=preset, changes=(*told, *(changes or ())), data=data)
+    told_ray = {"address": address or "", "workers": workers or 1, "cpus": cpus_per_worker or 1}
+    on_ray = retraining.OnRay(**told_ray, imports=tuple(imports or ())) if engine == "ray" else None
     retraining.retrain(
         target, trial=trial, pick=pick, how=how, out=out, weights=weights, deflated=deflated, device=device,
-        console=console,
+        console=console, on_ray=on_ray,
     )  # fmt: skip

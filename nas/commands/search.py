@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nas.commands.options import Device, Imports, Workers
+from nas.commands.options import Device, Imports, Storage, Workers
 from nas.console import console, say
 
 
@@ -92,6 +92,7 @@ def search(
         float | None, typer.Option("--gpus-per-trial", min=0, help="GPUs that a trial takes, such as 0.5.")
     ] = None,
     table: Annotated[str | None, typer.Option(help="The table; default studies/SPACE/table.parquet.")] = None,
+    storage: Storage = None,
     replay: Annotated[str | None, typer.Option(help="Repeat this study and report what comes out otherwise.")] = None,
     imports: Imports = None,
     device: Device = "auto",
@@ -128,7 +129,7 @@ def search(
     if table is not None and engine != "table":
         raise typer.BadParameter("goes with --engine table", param_hint="--table")
     kind = "table" if engine == "table" else "train"
-    run.search(study, flags, means, console=console, engine=kind, table=table)
+    run.search(study, flags, means, console=console, engine=kind, table=table, storage=storage)
 
 
 def pareto(

@@ -12,6 +12,7 @@ from nas.errors import NasError
 from nas.genotype import Genotype
 from nas.recipe import LatencySettings
 from nas.space import Space
+from nas.storage import pointer
 
 GENOTYPE = "genotype.yaml"  # of a folder that nas retrain wrote
 
@@ -63,7 +64,7 @@ def _files(name: str) -> list[str]:
 
 def _resolved(name: str, trial: int | None) -> Iterator[Named | Space]:
     folder = content.study_folder(name)
-    if (folder / "study.db").exists() or trial is not None:
+    if pointer.exists(folder) or trial is not None:
         yield from _of_study(folder, trial)
     elif (folder / GENOTYPE).is_file():
         found = targets.resolve(str(folder / GENOTYPE))

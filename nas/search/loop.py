@@ -7,6 +7,7 @@ again ends where an uninterrupted one would (with one worker).
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
 from time import monotonic, perf_counter
@@ -71,7 +72,7 @@ class Store(Protocol):
     def complete(self, number: int, outcome: dict[str, Any]) -> None: ...
     def stop(self, number: int, outcome: dict[str, Any]) -> None: ...
     def fail(self, number: int, reason: str, told: dict[str, Any] | None = None) -> None: ...
-    def settle(self) -> None: ...
+    def driven(self) -> AbstractContextManager[None]: ...
 
 
 def run(study: Store, space: Space, engine: Engine, reporter: Reporter, *, trials: int) -> str:
@@ -80,14 +81,14 @@ def run(study: Store, space: Space, engine: Engine, reporter: Reporter, *, trial
     Raises NasError when trials fail one after the other. A KeyboardInterrupt passes through: trials in training stay
     marked as running and are trained again by the next call.
     """
-    study.settle()
-    search = Search(study, space, reporter, trials)
-    try:
-        engine.run(search)
-    except (KeyboardInterrupt, Exception):
-        search.put_back()
-        raise
-    return search.why
+    with study.driven():
+        search = Search(study, space, reporter, trials)
+        try:
+            engine.run(search)
+        except (KeyboardInterrupt, Exception):
+            search.put_back()
+            raise
+        return search.why
 
 
 class Search:
@@ -178,9 +179,8 @@ class Search:
 
     def put_back(self) -> None:
         """An orderly end is not the fault of the trials in training: it does not count as one of their attempts."""
-        for trial in self.study.trials():
-            if trial.number in self.active and trial.state == "running":
-                self.study.release(trial.number)
+        for number in self.active:
+            self.study.release(number)
 
     def _proposed(self, known: list[Trial]) -> Proposed | None:
         curves = {number: _accuracies(rows) for number, rows in self.active.items()}

@@ -7,6 +7,7 @@ For comparing samplers: from a table of trained networks (`nas.table`), or from 
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -80,8 +81,9 @@ class Memory:
         """No result."""
         self._end(number, "failed", {"reason": reason})
 
-    def settle(self) -> None:
-        """Nothing is left over."""
+    def driven(self) -> AbstractContextManager[None]:
+        """Nobody else looks."""
+        return nullcontext()
 
     def _end(self, number: int, state: str, outcome: dict[str, Any]) -> None:
         self.known[number] = replace(self.known[number], state=state, outcome=outcome)

@@ -11,9 +11,10 @@ import pandas as pd
 from nas import content
 from nas.data_settings import METRICS
 from nas.errors import NasError
+from nas.storage import pointer
 from nas.trained import told_apart
 
-CURVE, ABOUT, DATABASE = "curve.csv", "metrics.json", "study.db"
+CURVE, ABOUT = "curve.csv", "metrics.json"
 NEEDED = ("epoch", "train_error", "val_accuracy")
 
 
@@ -43,7 +44,7 @@ def of_study(folder: Path, trials: Sequence[int]) -> pd.DataFrame:
 def of_run(folder: Path) -> pd.DataFrame:
     """The curve of a full training, finished or not, as `of_study` has them."""
     path = folder / CURVE
-    if (content.study_folder(str(folder)) / DATABASE).exists():
+    if pointer.exists(content.study_folder(str(folder))):
         fix = "add --trial N for each of its trials to compare, or name folders that nas retrain wrote"
         raise NasError("is a study", where=str(folder), fix=fix)
     if not path.exists():

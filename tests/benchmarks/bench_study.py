@@ -40,9 +40,10 @@ def main() -> None:
         timed("its trials again", opened.trials)
         timed("its observations", lambda: opened.observations(trials, {}))
         timed(f"its table, as nas pareto writes it, of {DIFFERENT} networks", lambda: fronts.frame(opened))
-        candidate = next(drawn(space.load(content.find("csn", "space"))))
+        found = space.load(content.find("csn", "space"))
+        candidate = next(drawn(found))
         told = {"genotype": genotype.to_yaml(candidate.genotype), "memo": {}, "dropped": {}, "sampler": "uniform"}
-        added = timed("adding a trial", lambda: opened.add(candidate, space.load(content.find("csn", "space")), **told))
+        added = timed("adding a trial", lambda: opened.add(candidate, found, limit=10**6, **told))
         timed("completing it", lambda: opened.complete(added.number, trials[0].outcome))
 
 

@@ -190,11 +190,9 @@ def test_at_a_rung_a_training_is_compared_with_those_at_its_cost_alone(tmp_path,
 
 
 @pytest.mark.parametrize("pages", [0, 30])  # hardly room for the next trial; room for it, but not for its outcome
-def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path, found, monkeypatch, pages):
+def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path, found, pages):
     """SQLite's own answer in the middle of a search: only so many more pages than the file has."""
     from sqlalchemy import event
-
-    monkeypatch.setattr("optuna.storages._rdb.storage.time.sleep", lambda seconds: None)  # between its attempts
 
     def large(genotype, **more):
         return epochs(genotype, **more) | {"notes": "much to tell " * 50_000}
@@ -248,28 +246,6 @@ def test_an_error_of_the_store_is_no_failure_of_the_trial(tmp_path, found):
     with pytest.raises(RuntimeError, match="the terminal is gone"):
         loop.run(opened, found, Here(epochs), Breaks(), trials=2)
     assert [(trial.state, trial.attempts) for trial in opened.trials()] == [("running", 0)]
-
-
-def test_an_outcome_written_just_before_a_kill_is_kept(tmp_path, found):
-    opened = new(tmp_path / "s", found)
-    loop.run(opened, found, Here(stub), Silent(), trials=2)
-    calls = []
-
-    def killed_between(trial):
-        raise KeyboardInterrupt
-
-    opened._tell = killed_between
-    with pytest.raises(KeyboardInterrupt):
-        loop.run(opened, found, Here(stub), Silent(), trials=3)
-
-    def counts(genotype, **more):
-        calls.append(genotype)
-        return stub(genotype, **more)
-
-    again = study.open_study(tmp_path / "s")
-    loop.run(again, found, Here(counts), Silent(), trials=3)
-    assert calls == []
-    assert [trial.state for trial in again.trials()] == ["complete"] * 3
 
 
 def test_every_trained_trial_fits_the_budget_and_is_trained_once(tmp_path, found):
