@@ -154,7 +154,7 @@ def test_samplers_are_compared_on_made_up_accuracies(tabled, nas):
         (["compare", "small.yaml", "--samplers", "uniform", "--data", "motion"], 2, "trains nothing"),
         (["search", "--table", "x.parquet"], 2, "goes with --engine table"),
         (["search", "studies/small", "--engine", "table", "--table", "gone.parquet"], 1, "no such table"),
-        (["search", "studies/small", "--replay", "studies/small"], 2, "goes with --table, --workers, --device"),
+        (["search", "studies/small", "--replay", "studies/small"], 2, "goes with --table, --engine, --workers"),
         (["search", "--replay", "studies/small"], 1, "nothing was searched there yet"),
         (["search", "studies/small", "--screen", "entropy"], 1, "write score:factor, such as entropy:8"),
         (["search", "studies/small", "--screen", "entorpy:4"], 1, "did you mean 'entropy'"),

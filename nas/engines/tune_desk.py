@@ -221,5 +221,7 @@ def obituary(text: str, worker: dict[str, Any]) -> str:
         return f"its worker{place} ended with exit status {status[1]}"
     if "its worker process has died" in told:
         return f"its worker{place} was killed or crashed"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"its worker{place} was lost: {lines[-1] if lines else 'no reason given'}"
+    lines = [
+        line for line in text.splitlines() if line.strip() and line[0] != "\t" and "The actor never ran" not in line
+    ]
+    return f"its worker{place} was lost: {lines[-1].strip() if lines else 'no reason given'}"
