@@ -25,6 +25,7 @@ from nas.engines.tune_worker import BEGAN, ENDED, EPOCH, UNFIT
 from nas.errors import NasError
 
 PAUSE, MISSES = 1.0, 60  # seconds after a worker that did not begin; as many in a row end the search
+NEVER = "The actor never ran"  # Ray's last words of a worker that did not begin, behind those that say why
 OVERDUE = "overdue"  # how a training ended that took too long
 
 
@@ -219,6 +220,8 @@ def obituary(text: str, worker: dict[str, Any]) -> str:
         return f"its node died{place}"
     if status := re.search(r"with an exit code ([^.]+)\.", told):
         return f"its worker{place} ended with exit status {status[1]}"
+    if "is unavailable" in told:
+        return f"its worker{place} cannot be reached any more"
     if "its worker process has died" in told:
         return f"its worker{place} was killed or crashed"
     lines = [
