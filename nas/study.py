@@ -158,7 +158,10 @@ class Study:
     def release(self, number: int) -> None:
         """Write that a trial's attempt came to an orderly end, and does not count."""
         if self._holds:
-            self._holds.release(self._ids[number], patience=min(self.storage.patience, LEAVING))
+            try:
+                self._holds.release(self._ids[number], patience=min(self.storage.patience, LEAVING))
+            except NasError:  # whoever ends because of something else shall say that
+                self.storage.tell(f"trial {number} could not be given back: its attempt counts")
         elif self.trial(number).state == "running":
             self._count_attempts(number, -1)
 
