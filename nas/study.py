@@ -85,6 +85,10 @@ class Study:
             self._take_in(row)
         return list(self._known)
 
+    def changes(self) -> tuple[int, int]:
+        """Two numbers of which one grows or shrinks whenever something happens to a trial."""
+        return self.storage.read(lambda connection: trials.changes(connection, self._study))
+
     def trial(self, number: int) -> Trial:
         """One trial; raises NasError when there is none of this number."""
         known = self.trials()
