@@ -1,9 +1,9 @@
 """The page while a search runs: a Dash server that looks at the studies' files and sends what has changed.
 
 The browser asks twice a second; the answer is nothing unless a file of a study has another size or time than before, or
-its database counts other trials and epochs, so that an idle page costs next to nothing. What has changed is told at once
-without its figures, which take longer, and with them when the browser asks again. Whoever may open it is decided in
-`nas.dashboard.access`.
+its database counts other trials and epochs, so that an idle page costs next to nothing. What has changed is told at
+once without its figures, which take longer, and with them when the browser asks again. Whoever may open it is decided
+in `nas.dashboard.access`.
 """
 
 from __future__ import annotations
