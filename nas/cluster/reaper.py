@@ -20,9 +20,10 @@ GRACE = 3.0  # seconds in which Ray ends what it ends itself
 @contextlib.contextmanager
 def reaped() -> Iterator[None]:
     """Within it, processes that are started have a mark; where this one is killed, they are."""
-    mark = os.environ[MARK] = uuid.uuid4().hex
+    mark = uuid.uuid4().hex
     program = [sys.executable, "-I", "-S", __file__, mark]
     reaper = subprocess.Popen(program, stdin=subprocess.PIPE, start_new_session=True)
+    os.environ[MARK] = mark  # from here on: the reaper has none
     try:
         yield
     finally:
