@@ -81,7 +81,7 @@ def retrain(genotype, pack, settings, folder: Path, *, data, weights, by: Worker
             device="cuda" if by.gpu else "cpu",
             threads=by.cpus,
             marker=marker,
-            driver=mine(),
+            driver=None if by.local else mine(),
             imports=tuple(str(Path(file).resolve()) for file in by.imports),
             weights=ray.put(weights) if weights else None,
             more={"data": data, **more},
