@@ -85,6 +85,10 @@ class Study:
             self._take_in(row)
         return list(self._known)
 
+    def changes(self) -> tuple[int, int]:
+        """Two numbers of which one grows or shrinks whenever something happens to a trial."""
+        return self.storage.read(lambda connection: trials.changes(connection, self._study))
+
     def trial(self, number: int) -> Trial:
         """One trial; raises NasError when there is none of this number."""
         known = self.trials()
@@ -158,7 +162,10 @@ class Study:
     def release(self, number: int) -> None:
         """Write that a trial's attempt came to an orderly end, and does not count."""
         if self._holds:
-            self._holds.release(self._ids[number], patience=min(self.storage.patience, LEAVING))
+            try:
+                self._holds.release(self._ids[number], patience=min(self.storage.patience, LEAVING))
+            except NasError:  # whoever ends because of something else shall say that
+                self.storage.tell(f"trial {number} could not be given back: its attempt counts")
         elif self.trial(number).state == "running":
             self._count_attempts(number, -1)
 

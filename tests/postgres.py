@@ -23,6 +23,8 @@ from pathlib import Path
 
 import pytest
 
+from nas.storage import secrets
+
 USER, PASSWORD = "nas", "s3cret-Pa$$/w@rd:%20"
 _databases = count(1)
 
@@ -131,7 +133,9 @@ def postgres(cluster: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pos
     for name in ("NAS_STORAGE", "PGPASSWORD", "PGPASSFILE", "PGSERVICE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NAS_STORAGE_PASSWORD", cluster.password)
+    secrets.forget()
     yield cluster
+    secrets.forget()
     if not _answers(cluster):
         cluster.start()
 

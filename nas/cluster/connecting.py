@@ -14,9 +14,10 @@ import socket
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from nas.cluster import probe
+from nas.cluster.reaper import reaped
 from nas.errors import NasError
 
 ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
@@ -46,13 +47,14 @@ def connected(address: str = "", *, cpus: int | None = None, gpus: int | None = 
     asked = address or os.environ.get("RAY_ADDRESS", "")
     found = reached(asked) if asked and asked != "local" else ""
     before = signal.getsignal(signal.SIGTERM)
-    try:
-        _init(ray, found, cpus, gpus)
-        _heard_again(before)
-        yield found
-    finally:
-        ray.shutdown()
-        _heard_again(before)
+    with nullcontext() if found else reaped():
+        try:
+            _init(ray, found, cpus, gpus)
+            _heard_again(before)
+            yield found
+        finally:
+            ray.shutdown()
+            _heard_again(before)
 
 
 def imported():

@@ -13,7 +13,14 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+        error = _wrapped(error) or error.__cause__ or error.__context__
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    """What Ray, and Ray Train, keep in an error of theirs."""
+    several = getattr(error, "worker_failures", None) or {}
+    found = [getattr(error, "cause", None), getattr(error, "controller_failure", None), *several.values()]
+    return next((one for one in found if isinstance(one, BaseException)), None)
 
 
 def mistake(error: BaseException) -> NasError | None:

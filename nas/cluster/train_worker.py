@@ -38,7 +38,7 @@ class Task:
     device: str
     threads: int
     marker: str
-    driver: Told
+    driver: Told | None  # what it runs; None: it is the same machine
     imports: tuple[str, ...] = ()
     weights: Any = None  # a reference to them in Ray's store
     more: Mapping[str, Any] = field(default_factory=dict)
@@ -90,7 +90,8 @@ def _trained(task: Task, speaker: _Speaker | None):
     from nas.group import standing
     from nas.retrain import retrain
 
-    check_same(task.driver, _node())
+    if task.driver:
+        check_same(task.driver, _node())
     for file in task.imports:
         user_blocks.load(file)
     _check_seen(task.folder, task.marker)

@@ -81,7 +81,7 @@ def retrain(genotype, pack, settings, folder: Path, *, data, weights, by: Worker
             device="cuda" if by.gpu else "cpu",
             threads=by.cpus,
             marker=marker,
-            driver=mine(),
+            driver=None if by.local else mine(),
             imports=tuple(str(Path(file).resolve()) for file in by.imports),
             weights=ray.put(weights) if weights else None,
             more={"data": data, **more},
@@ -111,7 +111,8 @@ class _Run:
             for kind, what in ray.get(desk.take.remote()):
                 self._hear(kind, what)
             if ended and self.found is None:
-                raise thread.failure()
+                self._failed(thread.failure())
+                thread = _Thread(self.task, self.by, desk)
             self._complain()
         thread.ended.wait(20)  # workers end by themselves
         return self.found
@@ -142,6 +143,13 @@ class _Run:
             fix = "most often memory is short: lower batch or give fewer workers a node; the same command goes on"
             raise NasError(problem, where=str(self.task.folder), fix=fix)
 
+    def _failed(self, error: Exception) -> None:
+        """Ray Train gave up, which it does where a worker is lost while they meet; raises where that is no accident."""
+        self.vain += 1
+        if self.vain > VAIN or not isinstance(error, _GivenUp):
+            raise error
+        self.told["on_note"](f"{error.problem}: once more")
+
     def _complain(self) -> None:
         """Say once what is waited for, where nothing was heard for a while since workers have no room."""
         if self.waits or time.monotonic() - self.heard < PATIENCE:
@@ -151,6 +159,10 @@ class _Run:
             self.waits = True
             self.told["on_note"](f"waiting for room for {self.by.number} workers: there are {nodes.in_words(there)}")
         self.heard = time.monotonic()
+
+
+class _GivenUp(NasError):
+    """Ray Train ended without a result, and not by a mistake."""
 
 
 class _Thread:
@@ -171,16 +183,18 @@ class _Thread:
 
     def failure(self) -> Exception:
         """Why it ended without a result."""
-        if self.error is None:
-            return NasError("the workers ended without a result", fix="the same command goes on")
         fix = "the same command goes on from the last checkpoint"
-        return mistake(self.error) or NasError(f"Ray Train gave up ({line(self.error)})", fix=fix)
+        if self.error is None:
+            return _GivenUp("the workers ended without a result", fix=fix)
+        return mistake(self.error) or _GivenUp(f"the workers did not start ({line(self.error)})", fix=fix)
 
 
 def _fit(task: Task, by: Workers, desk) -> None:
     os.environ.update(TRAIN)
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.torch import TorchTrainer
+
+    from nas.cluster.meeting import Meeting
 
     logging.getLogger("ray.train").setLevel(logging.CRITICAL)
     per_worker = {"CPU": by.cpus, **({"GPU": 1} if by.gpu else {})}
@@ -188,7 +202,7 @@ def _fit(task: Task, by: Workers, desk) -> None:
         TorchTrainer(
             work,
             train_loop_config={"task": task, "desk": desk},
-            torch_config=TorchConfig(backend="nccl" if by.gpu else "gloo"),
+            torch_config=Meeting(backend="nccl" if by.gpu else "gloo"),
             scaling_config=ScalingConfig(num_workers=by.number, use_gpu=by.gpu, resources_per_worker=per_worker),
             run_config=RunConfig(
                 name="retrain",

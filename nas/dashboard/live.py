@@ -1,8 +1,9 @@
 """The page while a search runs: a Dash server that looks at the studies' files and sends what has changed.
 
-The browser asks twice a second; the answer is nothing unless a file of a study has another size or time than before, so
-that an idle page costs next to nothing. What has changed is told at once without its figures, which take longer, and
-with them when the browser asks again. Whoever may open it is decided in `nas.dashboard.access`.
+The browser asks twice a second; the answer is nothing unless a file of a study has another size or time than before, or
+its database counts other trials and epochs, so that an idle page costs next to nothing. What has changed is told at
+once without its figures, which take longer, and with them when the browser asks again. Whoever may open it is decided
+in `nas.dashboard.access`.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ class Watch:
         Unless the `whole` is asked for, what has changed since the last call comes without figures at first.
         """
         with self.lock:
-            stamp = self._look()
+            try:
+                stamp = self._look()
+            except NasError as error:
+                return self._away(error)
             if stamp != self.stamp or not self.drawn:
                 self.drawn = whole or not self.drawn
                 try:
@@ -72,9 +76,16 @@ class Watch:
                 self.stamp, self.told = stamp, {"version": self.version, **told}
             return self.told
 
+    def _away(self, error: NasError) -> dict[str, Any]:
+        """What is told while a database does not answer: once, and the page anew when it does."""
+        if self.stamp is not None or not self.told:
+            self.version += 1
+            self.stamp, self.told = None, {"version": self.version, "error": str(error)}
+        return self.told
+
     def _look(self) -> Stamp:
-        """Names, sizes and times of all files that a page depends on."""
-        found = []
+        """Names, sizes and times of all files that a page depends on, and what databases count."""
+        found = [(study.storage.where, *study.changes()) for study in self.opened if study.shared]
         for folder in self.folders:
             for pattern in FILES:
                 for path in sorted(folder.glob(pattern)):

@@ -217,7 +217,10 @@ class Search:
     def _over(self, number: int) -> None:
         self.active.pop(number)
         trials = self.study.trials()
-        self.reporter.ended(trials[number], trials)
+        if trials[number].state == "running":
+            self.reporter.died(number, "another driver has it by now")
+        else:
+            self.reporter.ended(trials[number], trials)
 
     def _goes_on(self, number: int, rung: int) -> bool:
         """Compare a trial with all others that have reached the rung."""

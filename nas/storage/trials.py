@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages._rdb.models import TrialValueModel
 from optuna.trial import TrialState
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from nas.storage.tables import ATTRIBUTES, PARAMETERS, STUDIES, TRIALS, VALUES
 
@@ -91,6 +91,15 @@ def end(
         ]
         connection.execute(insert(VALUES), rows)
     return True
+
+
+def changes(connection: Connection, study: int) -> tuple[int, int]:
+    """How many states trials have been in, and how much there is on record of those that run."""
+    ended = func.sum(case((TRIALS.c.state == TrialState.RUNNING, 1), else_=2))
+    states = connection.execute(select(ended).where(TRIALS.c.study_id == study)).scalar()
+    running = (TRIALS.c.study_id == study) & (TRIALS.c.state == TrialState.RUNNING)
+    told = select(func.sum(func.length(ATTRIBUTES.c.value_json))).join_from(TRIALS, ATTRIBUTES).where(running)
+    return int(states or 0), int(connection.execute(told).scalar() or 0)
 
 
 def attribute(connection: Connection, trial: int, key: str) -> Any:

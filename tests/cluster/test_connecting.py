@@ -1,10 +1,13 @@
 """Addresses at which there is no cluster for us: a line within seconds. (A cluster is in test_nodes.)"""
 
+import contextlib
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +98,38 @@ def test_without_ray(monkeypatch):
 def test_ray_waits_for_its_use():
     code = "import sys, nas.cluster.connecting, nas.cluster.nodes, nas.cluster.packs; print('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_killed_program_leaves_nothing_of_its_cluster(tmp_path):
+    code = """
+import os, time
+from nas.cluster.connecting import connected
+with connected(cpus=1) as address:
+    import ray
+    assert address == "" and ray.cluster_resources()["CPU"] == 1
+    nap = ray.remote(lambda: time.sleep(60)).remote()
+    while ray.available_resources().get("CPU"):
+        time.sleep(0.05)
+    print(os.environ["NAS_OWN_CLUSTER"], flush=True)
+    time.sleep(60)
+"""
+    environment = os.environ | {"HOME": str(tmp_path)}  # Ray keeps a token there
+    program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+    mark = f"NAS_OWN_CLUSTER={program.stdout.readline().strip()}"
+    assert len(marked(mark)) > 3
+    program.kill()
+    program.communicate()
+    end = time.monotonic() + 15
+    while (left := marked(mark)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not left
+
+
+def marked(mark: str) -> list[str]:
+    """The processes with this in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in path.read_bytes().split(b"\0"):
+                found.append(path.parent.name)
+    return found

@@ -12,6 +12,7 @@ from nas.dashboard import board, serving, static
 from nas.dashboard.live import Watch
 from nas.errors import NasError
 from tests.searched import search, searched
+from tests.storage import drivers
 
 BOARD = board.parse({"sections": [{"heading": "The front", "figures": [{"figure": "accuracy_over_cost"}]}]})
 
@@ -50,6 +51,26 @@ class TestWatch:
         first = watch.now()
         assert watch.now() is first and first["version"] == 1
         assert first["payload"]["studies"][0]["trials"]["number"] == list(range(12))
+
+    def test_a_study_of_a_database(self, tmp_path, postgres):
+        """Trials, epochs, and a database that goes away and comes back."""
+        made = drivers.new(tmp_path / "study", postgres.url(postgres.database()), objectives="accuracy,gflops")
+        drivers.search(made, 2)
+        watch = Watch([made.folder], BOARD)
+        first = watch.now()
+        assert watch.now() is first and first["payload"]["studies"][0]["trials"]["number"] == [0, 1]
+        drivers.add(made, -1)
+        versions = [watch.now()["version"]]
+        made.note(2, [{"epoch": 1, "val_accuracy": 0.5, "train_error": 0.5}])
+        versions.append(watch.now()["version"])
+        made.complete(2, drivers.outcome(0.5))
+        versions.append(watch.now()["version"])
+        assert versions == sorted(set(versions))
+        postgres.stop()
+        away = watch.now()
+        assert "the database does not answer" in away["error"] and watch.now() is away
+        postgres.start()
+        assert watch.now()["payload"]["studies"][0]["trials"]["number"] == [0, 1, 2]
 
     def test_an_ended_trial_is_a_new_version(self, opened):
         watch = Watch([opened.folder], BOARD)

@@ -5,10 +5,15 @@ import signal
 import threading
 import time
 from collections import Counter
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from nas import study
+from nas.engines.here import Here
+from nas.progress import SearchReporter
+from nas.search import loop
 from nas.storage import holds
 from nas.storage.process import Process
 from tests.storage import drivers
@@ -165,6 +170,25 @@ def test_a_driver_that_wakes_up_late_overwrites_nothing(opened, elsewhere):
     elsewhere.note(1, [{"epoch": 1, "val_accuracy": 0.9}])
     assert opened.trial(1).state == "running" and opened.trial(1).so_far == []
     assert told == [f"trial {n}: another driver has it by now, so this result of it is dropped" for n in (0, 1)]
+
+
+def test_a_search_goes_on_after_a_trial_that_was_taken_from_it(opened, elsewhere):
+    """Its driver was suspended so long that another one took the trial, and the training then failed."""
+    first, elsewhere.storage.tell = [], lambda text: None
+
+    def fails(genotype, **more):
+        if not first:
+            silent(opened, "5 minutes", "true")
+            opened.orphans(())
+            first.append(opened.take(0))
+            raise RuntimeError("odd shape")
+        return drivers.training()(genotype, **more)
+
+    reporter = SearchReporter(Console(file=StringIO()), "study", ("accuracy", "mparams"), 3, drivers.EPOCHS)
+    why = loop.run(elsewhere, drivers.space_of(opened), Here(fails), reporter, trials=3)
+    assert why == "all 3 trials are begun, 1 still elsewhere"
+    assert [trial.state for trial in opened.trials()] == ["running", "complete", "complete"]
+    assert "trial 0 of 3: another driver has it by now; it is trained again" in reporter.console.file.getvalue()
 
 
 def test_after_the_database_was_away_others_get_time_to_come_back(opened, elsewhere):
