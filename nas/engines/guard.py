@@ -36,14 +36,21 @@ class Guard:
         """`on_step`, which ends a training of this process that holds too much memory: it raises `TooMuch`."""
         if not self.memory:
             return on_step
-        import psutil
-
-        process = psutil.Process()
 
         def step(done: int, total: int) -> None:
-            if (held := process.memory_info().rss / 2**30) > self.memory:
-                problem = f"took {held:.1f} GiB of memory, more than the {self.memory:g} of guard.memory in the recipe"
-                raise TooMuch(problem)
+            if self.exceeded():
+                held, most = _held(), self.memory
+                raise TooMuch(f"took {held:.1f} GiB of memory, more than the {most:g} of guard.memory in the recipe")
             on_step(done, total)
 
         return step
+
+    def exceeded(self) -> bool:
+        """Whether this process holds too much memory, of whatever training: the next one needs another process."""
+        return 0 < self.memory < _held()
+
+
+def _held() -> float:
+    import psutil
+
+    return psutil.Process().memory_info().rss / 2**30

@@ -133,6 +133,8 @@ class _Worker:
             self._answer(driver.epoch(number, told))
         else:
             self.job = None
+            if kind == "last":
+                self.process.join()
             driver.failed(number, told) if isinstance(told, str) else driver.ended(number, told)
         return self.job is None
 
@@ -211,7 +213,11 @@ def _work(pipe: Connection, log: Path, setup: bytes) -> None:
         while True:
             job = pipe.recv()
             pipe.send(("began", None))
-            pipe.send(("result", attempt(here, job, on_epoch, steps)))
+            result = attempt(here, job, on_epoch, steps)
+            if guard.exceeded():
+                pipe.send(("last", result))
+                return
+            pipe.send(("result", result))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 

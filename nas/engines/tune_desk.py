@@ -97,7 +97,7 @@ class Desk:
         """Tune is done with a trial."""
         training = self.trainings.pop(name)
         number, self.idle = training.job.number, False
-        lost = died and training.ended != OVERDUE
+        lost = died and training.ended in ("", BEGAN, EPOCH)
         if lost and not training.worker:
             self._missed(training)
         elif lost:

@@ -94,6 +94,8 @@ def train(config: Mapping[str, Any], *, assignment: Assignment) -> None:
         return
     result = attempt(here, job, on_epoch, assignment.guard.watching(on_step))
     report(FAILED, result) if isinstance(result, str) else report(ENDED, result)
+    if assignment.guard.exceeded():  # what it holds would be the next training's fault; all is reported
+        os._exit(0)
 
 
 def _settle(assignment: Assignment) -> None:

@@ -69,18 +69,17 @@ def faulty(genotype, *, seed, on_epoch, on_step, device):
         on_step(1, 3)
         time.sleep(1000)
     if seed == LEAKS:
-        held = []
         for _ in range(100):
-            held.append(b"x" * (1 << 27))
+            processes.LEAKED.append(b"x" * (1 << 27))
             on_step(1, 3)
     return processes.deadly(genotype, seed=seed, on_epoch=on_epoch, on_step=on_step, device=device)
 
 
 def test_workers_that_die_hang_or_leak_are_replaced_and_it_is_told_how(capfd):
     """Deaths are the driver's to try again; what takes too much is a failure."""
-    driver = Told([processes.EXITS, 1, processes.KILLED, processes.SEGFAULT, HANGS, LEAKS, 2])
+    driver = Told([processes.EXITS, 1, processes.KILLED, processes.SEGFAULT, HANGS, LEAKS, 2, 3])
     engine(faulty, guard=Guard(seconds=5, memory=1.0)).run(driver)
-    assert {number: len(outcome["curve"]) for number, outcome in driver.outcomes.items()} == {1: 3, 6: 3}
+    assert {number: len(outcome["curve"]) for number, outcome in driver.outcomes.items()} == {1: 3, 6: 3, 7: 3}
     assert sorted(driver.deaths) == [0, 2, 3] and sorted(driver.reasons) == [4, 5]
     for reason in driver.deaths.values():
         assert reason.startswith("its worker (") and reason.endswith("was killed or crashed")

@@ -23,6 +23,7 @@ from tests.spaces import TINY
 EXITS, KILLED, SEGFAULT, LEAVES = 201, 202, 203, 204  # seeds of trainings that end their process
 HANGS, LEAKS = 205, 206  # and of those that take too much
 CPU = Place("cpu", 1)
+LEAKED = []  # what a process never gives back
 
 
 class TestProcesses(EngineCase):
@@ -181,16 +182,15 @@ def greedy(genotype, *, seed, on_epoch, on_step, device):
     """Trains, or hangs, or holds more and more memory."""
     if seed == HANGS:
         time.sleep(1000)
-    held = []
     for _ in range(100 if seed == LEAKS else 0):
-        held.append(b"x" * (1 << 27))
+        LEAKED.append(b"x" * (1 << 27))
         on_step(1, 3)
     return train(genotype, seed=seed, on_epoch=on_epoch, on_step=on_step)
 
 
 def test_what_takes_more_than_the_guard_allows_fails_and_the_others_go_on():
-    driver = Told([HANGS, 1, LEAKS, 2])
-    Processes(greedy, [CPU, CPU], guard=Guard(seconds=2, memory=1.0)).run(driver)
-    assert sorted(driver.outcomes) == [1, 3] and not driver.deaths
-    assert driver.reasons[0] == "took longer than the 2 s of guard.seconds in the recipe"
+    driver = Told([HANGS, 1, LEAKS, 2, 3, 4])
+    Processes(greedy, [CPU, CPU], guard=Guard(seconds=8, memory=1.0)).run(driver)
+    assert sorted(driver.outcomes) == [1, 3, 4, 5] and not driver.deaths
+    assert driver.reasons[0] == "took longer than the 8 s of guard.seconds in the recipe"
     assert driver.reasons[2].endswith("more than the 1 of guard.memory in the recipe")

@@ -15,7 +15,7 @@ from nas import study as studies
 from nas.data import motion
 from tests.spaces import TINY
 
-MOMENTS = int(os.environ.get("NAS_FAULTS", "3"))  # random moments at which something is killed
+MOMENTS = int(os.environ.get("NAS_FAULTS", "2"))  # random moments at which something is killed
 TRIALS = 8
 RECIPE = """
 nas: 1

@@ -135,14 +135,14 @@ def test_trainings_that_hang_leak_or_cannot_read_fail_alone(search, tmp_path, en
     faults, code = tmp_path / "faults.json", tmp_path / "faulty.py"
     faults.write_text(json.dumps(["", "hangs", "", "leaks", "", "loader"]))
     code.write_text(FAULTY)
-    guard = "guard: {seconds: 12, memory: 1.5}\n"
+    guard = "guard: {seconds: 25, memory: 1.5}\n"
     one = search(*engine, "--import", str(code), more=guard, env={"FAULTS": str(faults)})
     one.start()
     assert one.ends() == 0, one.said
     user_blocks.load(code)
     reasons = {trial.number: trial.outcome.get("reason") for trial in one.trials if trial.state == "failed"}
     assert list(reasons) == [1, 3, 5], one.said
-    assert reasons[1] == "took longer than the 12 s of guard.seconds in the recipe"
+    assert reasons[1] == "took longer than the 25 s of guard.seconds in the recipe"
     assert reasons[3].endswith("GiB of memory, more than the 1.5 of guard.memory in the recipe")
     assert reasons[5].startswith("OSError: the storage does not answer")
     assert complete(one, TRIALS, states=("complete", "stopped", "failed"))
