@@ -20,6 +20,7 @@ from nas.storage import holds, opening, pointer, tables, transfer
 from nas.storage.address import Address
 from nas.storage.database import Database, of_address, of_file
 from nas.storage.opening import Opened
+from nas.study import Study
 
 OWN = (pointer.DATABASE, pointer.POINTER, LOCK, NOTE)  # files that belong to where the trials are
 RETRAINED = "retrained"
@@ -30,6 +31,7 @@ def copy(source: str, target: str, storage: str | None, *, console: Console) -> 
     folder = Path(target)
     address = addresses.parse(storage) if storage else None
     opened = opening.existing(content.study_folder(source))
+    Study(opened)  # of this program, and not of a newer one
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NasError("is there already", where=target, fix="name a new folder")
     with _resting(opened), _made(folder) as made:

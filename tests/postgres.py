@@ -134,6 +134,9 @@ def postgres(cluster: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pos
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NAS_STORAGE_PASSWORD", cluster.password)
     secrets.forget()
+    monkeypatch.setitem(
+        secrets._known, secrets.ANY, cluster.password
+    )  # for this process; the variable, for its children
     yield cluster
     secrets.forget()
     if not _answers(cluster):

@@ -19,8 +19,10 @@ PURE = [
     "nas.commands.latency", "nas.latency.blocks", "nas.latency.card", "nas.latency.costing", "nas.latency.gathering",
     "nas.latency.inversions", "nas.latency.measuring", "nas.latency.measuring_blocks", "nas.latency.named",
     "nas.latency.results", "nas.latency.setting", "nas.latency.table", "nas.latency.times",
+    "nas.cluster_settings", "nas.cluster.connecting", "nas.cluster.failures", "nas.cluster.nodes", "nas.cluster.packs",
+    "nas.cluster.probe", "nas.cluster.reaper", "nas.cluster.same", "nas.cluster.train_worker", "nas.cluster.training",
 ]  # fmt: skip
-HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors"}
+HEAVY = {"torch", "optuna", "plotly", "pandas", "av", "moocore", "numpy", "safetensors", "ray"}
 WITH_TORCH = [
     "nas.build", "nas.checkpoint", "nas.data.clips", "nas.data.pack", "nas.evaluating", "nas.inflate", "nas.proxy",
     "nas.retrain", "nas.train", "nas.weights", "nas.engines.processes", "nas.latency.completing", "nas.latency.present",

@@ -69,7 +69,7 @@ class Holds:
                 yield
             finally:
                 over.set()
-                thread.join(timeout=2 * BEAT)
+                thread.join(timeout=2.0)  # it may be waiting for a database that is away
 
     def alone(self) -> bool:
         """Whether no other driver is alive."""
@@ -149,6 +149,8 @@ class Holds:
 
     def _beat_all(self, connection: Connection, again: bool) -> None:
         mine = list(self.mine)
+        if not mine:
+            return
         named = and_(ATTRIBUTES.c.key == "driver", ATTRIBUTES.c.value_json == self.text)
         held = select(ATTRIBUTES.c.trial_id).where(ATTRIBUTES.c.trial_id.in_(mine), named)
         connection.execute(

@@ -1,8 +1,9 @@
 """Studies in a test's PostgreSQL: new ones, drivers as objects and as processes, and searches on made-up trials.
 
-    python -m tests.storage.drivers FOLDER TRIALS SECONDS
+    python -m tests.storage.drivers FOLDER TRIALS SECONDS GRACE
 
 is a driver of the study in FOLDER, whose trainings take SECONDS an epoch; it prints a line a trial that it trained.
+Other drivers are held for gone after GRACE seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from nas.engines.here import Here
 from nas.search import loop
 from nas.search.simulate import Silent
 from nas.search.wrappers import Candidate
-from nas.storage import address, secrets
+from nas.storage import address, holds, secrets
 from nas.study import Study
 from tests.spaces import TINY
 
@@ -34,7 +35,6 @@ def new(folder: Path, url: str | None = None, **settings) -> Study:
     (folder / "tiny.yaml").write_text(TINY)
     told = {"space": str(folder / "tiny.yaml"), "objectives": "accuracy,mparams", "sampler": {"kind": "uniform"}}
     wanted = recipe.validate(recipe.Recipe, {**told, "proxy": {"train": {"epochs": EPOCHS}}, **settings})
-    secrets.take()
     found = space.load(folder / "tiny.yaml")
     return study.create(folder, wanted, wanted, found, {"data": "none"}, address.parse(url) if url else None)
 
@@ -93,10 +93,10 @@ def told(opened: Study) -> list[tuple]:
     return [(t.number, t.state, t.record, t.key, t.cost, t.curve, t.memo, t.attempts) for t in opened.trials()]
 
 
-def process(folder: Path, trials: int, seconds: float, password: str) -> subprocess.Popen:
+def process(folder: Path, trials: int, seconds: float, password: str, grace: float = holds.GRACE) -> subprocess.Popen:
     """A driver in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.storage.drivers", str(folder), str(trials), str(seconds)],
+        [sys.executable, "-m", "tests.storage.drivers", str(folder), str(trials), str(seconds), str(grace)],
         env={**os.environ, secrets.ANY: password}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -113,6 +113,8 @@ class Prints(Silent):
 
 if __name__ == "__main__":
     secrets.take()
+    holds.GRACE = float(sys.argv[4])
+    holds.BEAT = holds.GRACE / 6
     own = study.open_study(Path(sys.argv[1]))
     engine = Here(training(float(sys.argv[3])))
     print(loop.run(own, space_of(own), engine, Prints(), trials=int(sys.argv[2])), flush=True)

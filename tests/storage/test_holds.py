@@ -219,6 +219,25 @@ def test_several_processes_train_each_network_once(opened, postgres):
     assert {trial.state for trial in opened.trials()} == {"complete"}
 
 
+def test_a_driver_that_was_suspended_drops_its_result(opened, postgres):
+    """Really suspended, as a laptop that sleeps: its trial is trained elsewhere meanwhile."""
+    sleeper = drivers.process(opened.folder, 1, 0.5, postgres.password, grace=1.5)
+    assert sleeper.stdout.readline().startswith("began 0")
+    sleeper.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    other = drivers.process(opened.folder, 1, 0.01, postgres.password, grace=1.5)
+    out, err = other.communicate(timeout=60)
+    assert other.returncode == 0 and "ended 0" in out, err
+    (before,) = opened.trials()
+    sleeper.send_signal(signal.SIGCONT)
+    out, err = sleeper.communicate(timeout=60)
+    assert sleeper.returncode == 0, err
+    assert err == "trial 0: another driver has it by now, so this result of it is dropped\n"
+    assert out.splitlines()[-1] == "all 1 trials are done"
+    assert opened.trials() == [before] and (before.state, before.attempts) == ("complete", 2)
+    assert drivers.again(opened).trials() == [before]
+
+
 def test_a_search_beside_another_says_what_is_still_elsewhere(opened, elsewhere):
     drivers.add(elsewhere, 0)
     assert drivers.search(opened, 3) == "all 3 trials are begun, 1 still elsewhere"

@@ -24,7 +24,7 @@ def searched(tmp_path):
         record = found.draw(Random(number))
         described = found.genotype(record)
         candidate = Candidate(record, {}, described, cost(described))
-        opened.add(candidate, found, genotype=genotypes.to_yaml(described), sampler="uniform")
+        opened.add(candidate, found, limit=100, genotype=genotypes.to_yaml(described), sampler="uniform")
     rows = [{"epoch": n, "train_error": 1 / n, "val_accuracy": 1 - 1.5 / (n + 1)} for n in (1, 2, 3)]
     opened.complete(0, {"accuracy": 0.625, "seconds": 1.0, "curve": rows})
     opened.stop(1, {"accuracy": 0.25, "seconds": 1.0, "curve": rows[:1]})
