@@ -74,6 +74,14 @@ def here() -> str:
         return platform.node()
 
 
+def beside():
+    """Where an actor is placed that this process cannot do without: on its own node."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+
+
 def in_words(nodes: Sequence[Node]) -> str:
     """Their number and what they have: '2 nodes with 16 CPUs and 2 GPUs'."""
     cpus, gpus = (round(sum(column)) for column in ([node.cpus for node in nodes], [node.gpus for node in nodes]))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from nas.cluster.nodes import here
+from nas.cluster.nodes import beside, here
 from nas.data_settings import DataSettings
 from nas.errors import NasError
 
@@ -170,11 +170,9 @@ def _travels(path: Path) -> bool:
 def _reader(folder: Path):
     """An actor on this node that reads the files in a folder; it ends with the driver."""
     import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    near = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     how = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": 3, "max_concurrency": 8}
-    return ray.remote(_Reader).options(scheduling_strategy=near, **how).remote(str(folder))
+    return ray.remote(_Reader).options(scheduling_strategy=beside(), **how).remote(str(folder))
 
 
 class _Reader:

@@ -86,7 +86,11 @@ def retrain(genotype, pack, settings, folder: Path, *, data, weights, by: Worker
             weights=ray.put(weights) if weights else None,
             more={"data": data, **more},
         )
-        result = _Run(task, by, told).result()
+        try:
+            result = _Run(task, by, told).result()
+        except ray.exceptions.RayError as error:
+            fix = "the same command goes on, on this cluster or another"
+            raise NasError(f"the cluster was lost ({line(error)})", where=str(folder), fix=fix) from error
     for left in folder.glob(f"{MARKER}*"):  # of drivers that were killed
         left.unlink(missing_ok=True)
     return result
@@ -104,7 +108,7 @@ class _Run:
         """Pass on what workers tell until there is a result, and return that."""
         import ray
 
-        desk = ray.remote(num_cpus=0, max_concurrency=1)(Desk).remote()
+        desk = ray.remote(num_cpus=0, scheduling_strategy=nodes.beside())(Desk).remote()
         thread = _Thread(self.task, self.by, desk)
         while self.found is None:
             ended = thread.ended.wait(LOOKS)
