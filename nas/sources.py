@@ -103,18 +103,22 @@ def replayed(wanted: Recipe, space: Space, given: str | None) -> Source:
 
 def trainers(settings: Recipe, pack: Pack, means: Means) -> tuple[Engine, str]:
     """Who trains on this machine, and that in words."""
+    import torch
+
     from nas import proxy
     from nas.device import pick
     from nas.device import text as told
+    from nas.engines.processes import Place, Processes, places
 
     evaluate, guard = partial(proxy.evaluate, pack=pack, settings=settings.proxy), guard_of(settings)
     workers = means.workers or 1
     if workers == 1 and guard == Guard():
         from nas.engines.here import Here
 
-        place = pick(means.device)
-        return Here(partial(evaluate, device=str(place))), told(place)
-    from nas.engines.processes import Processes, places
+        device = pick(means.device)
+        place = Place(str(device), torch.get_num_threads())
+        apart = Processes(evaluate, [place], imports=means.imports)
+        return Here(partial(evaluate, device=place.device), apart), told(device)
 
     where = places(means.device, workers)
     devices = ", ".join(dict.fromkeys(place.device for place in where))

@@ -30,7 +30,7 @@ from nas.preparation import preparation
 from nas.recipe import ProxySettings, Recipe
 from nas.run import INTERRUPTED
 from nas.scale import scale
-from nas.search.loop import MAX_ATTEMPTS, MAX_FAILURES
+from nas.search.loop import MAX_DEATHS, MAX_FAILURES
 from nas.search.propose import ENUMERABLE
 from nas.seeds import seed_for
 from nas.sources import Means, trainers
@@ -205,7 +205,7 @@ class _Trainings:
     def died(self, number: int, reason: str, *, begun: bool = True) -> None:
         """Train it again, or add that it failed after so many attempts."""
         self.deaths[number] += begun
-        if self.deaths[number] >= MAX_ATTEMPTS:
+        if self.deaths[number] >= MAX_DEATHS:
             self.failed(number, reason)
         else:
             self.lost.append(number)

@@ -19,11 +19,12 @@ from nas.strict_yaml import parse, plain
 
 @dataclass(frozen=True)
 class Job:
-    """A training: the trial's number, its genotype as canonical YAML, and its seed."""
+    """A training: the trial's number, its genotype as canonical YAML, its seed, and which attempt at it this is."""
 
     number: int
     genotype: str
     seed: int
+    attempt: int = 1
 
 
 class Evaluate(Protocol):

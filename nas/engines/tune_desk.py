@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,7 @@ class Proposals(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next job, None for a while, or the end: when nothing is in training, nothing can come back either."""
         if job := self.desk.give(trial_id):
-            return {"number": job.number, "genotype": job.genotype, "seed": job.seed}
+            return asdict(job)
         return Searcher.FINISHED if self.desk.idle and not self.desk.trainings else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

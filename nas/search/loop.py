@@ -6,6 +6,7 @@ again ends where an uninterrupted one would (with one worker).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -28,7 +29,7 @@ from nas.summary import summary
 from nas.trial import Trial
 from nas.versions import versions
 
-MAX_ATTEMPTS = 3  # starts of one trial that ended with the death of its driver or worker, before it counts as failed
+MAX_DEATHS = 3  # workers that a trial may lose in one run before it counts as failed
 NOTED = 10.0  # seconds between two records of the curve of a trial in training
 MAX_FAILURES = 5  # failed trials in a row before the search stops
 
@@ -108,6 +109,7 @@ class Search:
         self.noted: dict[int, float] = {}  # when these were last put on record
         self.began: dict[int, float] = {}  # when their trainings started
         self.stopped: set[int] = set()
+        self.deaths: Counter[int] = Counter()  # workers that each trial lost in this run
         self.failures = 0  # in a row, in this run
         self.why = ""
 
@@ -166,13 +168,17 @@ class Search:
             )
 
     def died(self, number: int, reason: str, *, begun: bool = True) -> None:
-        """The worker of a trial is gone: the trial is trained again, or fails after so many attempts."""
+        """The worker of a trial is gone: the trial is trained again, or fails after so many.
+
+        Only workers count, not drivers: whatever killed those, it was not the trial (see `Here` for one that may have).
+        """
         if not begun:
             self.active.pop(number)
             self.study.release(number)
             return
-        if self.study.trials()[number].attempts >= MAX_ATTEMPTS:
-            self.failed(number, f"{reason} (as in {MAX_ATTEMPTS} attempts, or the program died)")
+        self.deaths[number] += 1
+        if self.deaths[number] == MAX_DEATHS:
+            self.failed(number, f"{reason}, as {MAX_DEATHS - 1} workers before")
             return
         self.active.pop(number)
         self.reporter.died(number, reason)
@@ -195,21 +201,14 @@ class Search:
 
     def _again(self, trial: Trial) -> Job | None:
         taken = self.study.take(trial.number)
-        if taken is None:
-            return None
-        if trial.attempts < MAX_ATTEMPTS:
-            return self._begun(taken)
-        self.study.fail(trial.number, f"the program or its worker died {MAX_ATTEMPTS} times while training it")
-        trials = self.study.trials()
-        self.reporter.ended(trials[trial.number], trials)
-        return None
+        return self._begun(taken) if taken else None
 
     def _begun(self, trial: Trial) -> Job:
         self.active[trial.number] = []
         self.stopped.discard(trial.number)
         self.reporter.started(trial, self.study.trials())
         self.began[trial.number] = self.noted[trial.number] = monotonic()
-        return Job(trial.number, trial.genotype, self._seed(trial))
+        return Job(trial.number, trial.genotype, self._seed(trial), trial.attempts)
 
     def _seed(self, trial: Trial) -> int:
         return seed_for(self.study.recipe.seed, "training", trial.key)

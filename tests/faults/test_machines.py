@@ -117,6 +117,8 @@ def faulty(*told, on_step, **more):
         held.append(b"x" * (1 << 28))
         on_step(done, total)
 
+    if fault == "kills":
+        os.kill(os.getpid(), 9)
     if fault == "hangs":
         time.sleep(1000)
     clips.Split.batches = broken if fault == "loader" else batches
@@ -147,3 +149,20 @@ def test_trainings_that_hang_leak_or_cannot_read_fail_alone(search, tmp_path, en
     assert reasons[5].startswith("OSError: the storage does not answer")
     assert complete(one, TRIALS, states=("complete", "stopped", "failed"))
     assert one.leaves_nobody() and "Traceback" not in one.said
+
+
+def test_a_network_that_kills_the_program_is_found_out(search, tmp_path):
+    """The search dies with it, as it may in its own process; started again, it trains it apart, and fails it."""
+    faults, code = tmp_path / "faults.json", tmp_path / "faulty.py"
+    faults.write_text(json.dumps(["", *["kills"] * 4]))
+    code.write_text(FAULTY)
+    one = search("--import", str(code), env={"FAULTS": str(faults)})
+    one.start()
+    assert one.ends() == -9
+    one.start()
+    assert one.ends() == 0, one.said
+    user_blocks.load(code)
+    assert [trial.number for trial in one.trials if trial.state == "failed"] == [1]
+    reason = "its worker was killed by SIGKILL, as 2 workers before"
+    assert one.trials[1].outcome["reason"] == reason and one.said.count("; it is trained again") == 2
+    assert complete(one, TRIALS, states=("complete", "stopped", "failed"))

@@ -202,7 +202,7 @@ def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path, found, pages):
     loop.run(whole, found, Here(epochs), Silent(), trials=6)
     broken = new(tmp_path / "broken", found, **settings)
     loop.run(broken, found, Here(epochs), Silent(), trials=3)
-    for _ in range(loop.MAX_ATTEMPTS + 1):  # however often: it is not the trial's fault
+    for _ in range(loop.MAX_DEATHS + 1):  # however often: it is not the trial's fault
         full = study.open_study(tmp_path / "broken")
         full.storage.engine.dispose()
 
@@ -289,8 +289,9 @@ def test_failing_alike_again_and_again_stops_the_search(tmp_path, found):
     assert [trial.state for trial in opened.trials()][5:] == ["complete"] * 2
 
 
-def test_a_trial_that_kills_the_program_is_given_up(tmp_path, found):
-    opened = new(tmp_path / "s", found)
+def test_a_trial_whose_program_died_is_trained_again_however_often_and_apart(tmp_path, found):
+    """Whatever killed the program: in a process of its own, the network would be found out."""
+    opened, apart = new(tmp_path / "s", found), []
 
     class Death(BaseException):
         """The process is gone: nothing after it runs."""
@@ -298,13 +299,18 @@ def test_a_trial_that_kills_the_program_is_given_up(tmp_path, found):
     def dies(genotype, **more):
         raise Death
 
-    for _ in range(loop.MAX_ATTEMPTS):
+    class Apart(Here):
+        def run(self, driver):
+            apart.append(driver.jobs[0].attempt)
+            super().run(driver)
+
+    for _ in range(2 * loop.MAX_DEATHS):
         with pytest.raises(Death):
             loop.run(study.open_study(tmp_path / "s"), found, Here(dies), Silent(), trials=2)
-    loop.run(study.open_study(tmp_path / "s"), found, Here(stub), Silent(), trials=2)
-    first, second = opened.trials()
-    assert (first.state, second.state) == ("failed", "complete")
-    assert "died" in first.outcome["reason"]
+    loop.run(study.open_study(tmp_path / "s"), found, Here(dies, Apart(stub)), Silent(), trials=1)
+    assert apart == [2 * loop.MAX_DEATHS + 1]
+    loop.run(study.open_study(tmp_path / "s"), found, Here(stub, Apart(dies)), Silent(), trials=2)
+    assert [trial.state for trial in opened.trials()] == ["complete"] * 2
 
 
 def test_interrupts_are_not_the_trial_s_fault(tmp_path, found):
@@ -313,7 +319,7 @@ def test_interrupts_are_not_the_trial_s_fault(tmp_path, found):
     def interrupted(genotype, **more):
         raise KeyboardInterrupt
 
-    for _ in range(loop.MAX_ATTEMPTS + 2):
+    for _ in range(loop.MAX_DEATHS + 2):
         with pytest.raises(KeyboardInterrupt):
             loop.run(study.open_study(tmp_path / "s"), found, Here(interrupted), Silent(), trials=1)
     loop.run(study.open_study(tmp_path / "s"), found, Here(stub), Silent(), trials=1)
@@ -381,4 +387,4 @@ def test_a_trial_whose_worker_died_is_trained_again_and_given_up_after_three(tmp
     assert [(trial.state, trial.attempts) for trial in trials] == [
         ("complete", 1), ("complete", 2), ("failed", 3), ("complete", 1)
     ]  # fmt: skip
-    assert trials[2].outcome["reason"].startswith("its worker was killed by SIGKILL (as in 3 attempts")
+    assert trials[2].outcome["reason"] == "its worker was killed by SIGKILL, as 2 workers before"
