@@ -6,9 +6,10 @@ import time
 import pytest
 
 from nas.cluster.connecting import connected
+from nas.cluster.nodes import Node
 from nas.engines import tune_desk
 from nas.engines.guard import Guard
-from nas.engines.on_ray import OnRay, Share
+from nas.engines.on_ray import OnRay, Share, share
 from nas.engines.tune_desk import obituary
 from nas.engines.tune_worker import Assignment
 from nas.errors import NasError
@@ -20,13 +21,12 @@ HANGS, LEAKS, SAVES = 205, 206, 207  # seeds of trainings
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    with connected(cpus=2):
+    with connected(cpus=2, gpus=1):  # which Ray takes on trust
         yield
 
 
-def engine(evaluate, **more):
-    workers = more.pop("workers", None)
-    return OnRay(Assignment(evaluate, device="cpu", threads=1, **more), Share(), workers=workers)
+def engine(evaluate, share=Share(), workers=None, **more):  # noqa: B008  (frozen)
+    return OnRay(Assignment(evaluate, device="cpu", threads=1, **more), share, workers=workers)
 
 
 class TestOnRay(EngineCase):
@@ -55,6 +55,32 @@ def test_an_interrupt_passes_through():
 
     with pytest.raises(KeyboardInterrupt):
         engine(train).run(Interrupts([1]))
+
+
+def test_trials_share_a_gpu():
+    driver = Told(range(1, 9))
+    engine(train, Share(cpus=0.1, gpus=0.25)).run(driver)
+    assert driver.most == 4 and len(driver.outcomes) == 8
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "asked", "told"),
+    [
+        ([(16, 0)], None, (None, None), "1 CPU"),
+        ([(16, 0)], 4, (None, None), "4 CPUs"),
+        ([(2, 0), (2, 0)], 1, (None, None), "2 CPUs"),  # a trial is on one node
+        ([(2, 0)], 8, (None, None), "1 CPU"),
+        ([(16, 4)], None, (None, None), "4 CPUs and 1 GPU"),
+        ([(16, 4)], None, (None, 0.5), "2 CPUs and 0.5 GPUs"),
+        ([(64, 0), (8, 2)], None, (None, None), "4 CPUs and 1 GPU"),  # of the nodes that have GPUs
+        ([(16, 4)], None, (3, 0), "3 CPUs"),
+        ([(16, 0)], None, (None, 1), "1 CPU and 1 GPU"),  # nodes.require says that there is none
+    ],
+)
+def test_what_a_trial_takes_where_that_is_not_said(nodes, workers, asked, told):
+    there = [Node("", "", "", cpus, gpus) for cpus, gpus in nodes]
+    cpus, gpus = asked
+    assert str(share(there, workers, cpus=cpus, gpus=gpus)) == told
 
 
 def test_one_worker_trains_one_at_a_time():
