@@ -105,4 +105,4 @@ def _moved(opened: Opened, database: Database, name: str) -> int:
     try:
         return database(work)
     finally:
-        database.engine.dispose()
+        database.close()

@@ -27,6 +27,9 @@ from nas.storage import secrets
 
 USER, PASSWORD = "nas", "s3cret-Pa$$/w@rd:%20"
 _databases = count(1)
+# a test run that is killed takes nothing down itself: this waits for its end, and does
+WATCH = """while kill -0 "$1" 2>/dev/null; do sleep 2; done
+kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")" 2>/dev/null; sleep 1; rm -rf "$2" """
 
 
 def programs() -> Path | None:
@@ -56,6 +59,10 @@ class Postgres:
         told = ["--auth=scram-sha-256", f"--pwfile={secret}", f"--username={USER}", "--no-sync", "--encoding=UTF8"]
         self._call("initdb", "--pgdata", self.data, *told, "--locale=C")
         secret.unlink()
+        self.watch = subprocess.Popen(
+            ["sh", "-c", WATCH, "watch", str(os.getpid()), str(self.folder)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         self.start()
 
     def start(self) -> None:
@@ -78,6 +85,8 @@ class Postgres:
         try:
             self.stop("immediate")
         finally:
+            self.watch.kill()
+            self.watch.wait()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def database(self, name: str = "") -> str:

@@ -62,3 +62,8 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NasError, match="study: cannot be written: Not a directory"), driving(tmp_path / "file/study"):
         pass
+
+
+def test_a_study_of_a_database_is_held_by_nobody(tmp_path):
+    with driving(tmp_path / "study", shared=True), driving(tmp_path / "study", shared=True):
+        assert list((tmp_path / "study").iterdir()) == []

@@ -18,7 +18,8 @@ PURE = [
     "nas.commands.data", "nas.commands.evaluate", "nas.commands.retrain", "nas.commands.search",
     "nas.commands.latency", "nas.latency.blocks", "nas.latency.card", "nas.latency.costing", "nas.latency.gathering",
     "nas.latency.inversions", "nas.latency.measuring", "nas.latency.measuring_blocks", "nas.latency.named",
-    "nas.latency.results", "nas.latency.setting", "nas.latency.table", "nas.latency.times",
+    "nas.latency.results", "nas.storage.pointer", "nas.storage.process", "nas.storage.secrets",
+    "nas.latency.setting", "nas.latency.table", "nas.latency.times",
     "nas.cluster_settings", "nas.cluster.connecting", "nas.cluster.failures", "nas.cluster.nodes", "nas.cluster.packs",
     "nas.cluster.probe", "nas.cluster.reaper", "nas.cluster.same", "nas.cluster.train_worker", "nas.cluster.training",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from nas.errors import NasError
 
 ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})")
 REACHED = 4.0  # seconds in which a host takes a connection
+GREETED = 10.0  # seconds in which a head answers, which may be busy
 # What gRPC servers, Ray's among them, answer to their clients' first words: settings (frame type 4) on stream 0.
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 QUIET = {
@@ -81,7 +82,7 @@ def reached(address: str) -> str:
         fix = "copy ~/.ray/auth_token of its head to this user's, and set RAY_AUTH_MODE=token"
         raise NasError("the cluster asks for a token that this program does not have", where=where, fix=fix)
     if told is None or "error" in told:
-        why = f" ({told['error']})" if told else ""
+        why = f" ({told['error']})" if told else f", or too busy to answer within {probe.ANSWERS:g} seconds"
         raise NasError(f"what answers there is no Ray cluster{why}", where=where, fix=_HEAD)
     if not told["address"]:
         raise NasError("no Ray cluster runs on this machine", where=where, fix=START_ONE)
@@ -121,6 +122,7 @@ def _speaks(talk: socket.socket) -> bool:
     """Whether a server of Ray's protocol is at the other end; with TLS it shows itself later."""
     if os.environ.get("RAY_USE_TLS", "0") != "0":
         return True
+    talk.settimeout(GREETED)
     talk.sendall(GREETING)
     try:
         first = talk.recv(9, socket.MSG_WAITALL)

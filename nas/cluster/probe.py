@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-ANSWERS = 20.0  # seconds: an answer takes half a one, and a busy machine a few
+ANSWERS = 40.0  # seconds: an answer takes half a one, on a machine with thirty times its work up to twenty
 
 
 def ask(address: str) -> dict | None:

@@ -22,7 +22,6 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from nas.console import duration
-from nas.errors import NasError
 from nas.storage import faults
 from nas.storage.address import Address
 
@@ -101,6 +100,10 @@ class Database:
         with self.engine.connect().execution_options(**level) as connection:
             yield connection
 
+    def close(self) -> None:
+        """Give its connections back."""
+        self.engine.dispose()
+
     def _done(self, connect: Callable, work: Callable[[Connection, bool], Found], patience: float | None) -> Found:
         outage = None
         while True:
@@ -157,11 +160,3 @@ class _Outage:
         self.told = True
         why, limit = faults.cause(error), duration(self.patience)
         self.database.tell(f"{self.database.where}: the database is away ({why}); trying again for {limit}")
-
-
-def closed(database: Database) -> None:
-    """Give its connections back."""
-    database.engine.dispose()
-
-
-__all__ = ["PATIENCE", "Database", "NasError", "closed", "of_address", "of_file"]

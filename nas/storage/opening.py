@@ -19,7 +19,7 @@ from nas.errors import NasError, nearest
 from nas.storage import address as addresses
 from nas.storage import pointer, tables
 from nas.storage.address import Address
-from nas.storage.database import Database, closed, of_address, of_file
+from nas.storage.database import Database, of_address, of_file
 
 REPLACE = "put a copy in its place, or move it away"
 
@@ -70,7 +70,7 @@ def existing(folder: Path) -> Opened:
             return found
         database = of_address(address)
         known = database(lambda connection, _: tables.names(connection) if tables.check(connection, "") else [])
-        closed(database)
+        database.close()
         problem = f"the database {address} has no study '{told[1]}'"
         raise NasError(problem, where=str(folder / pointer.POINTER), fix=nearest(told[1], known))
     path = folder / pointer.DATABASE
@@ -96,7 +96,7 @@ def shared(folder: Path, address: Address, name: str) -> Opened | None:
 
     found = database(look)
     if found is None:
-        closed(database)
+        database.close()
         return None
     return Opened(folder, database, found[0], name, found[1])
 
@@ -122,7 +122,7 @@ def begin(
         database = of_file(temporary)
         with readable(temporary):
             database(work)
-        closed(database)
+        database.close()
         temporary.replace(folder / pointer.DATABASE)
         return
     database = of_address(address)
@@ -131,7 +131,7 @@ def begin(
     except IntegrityError:
         raise Taken from None
     finally:
-        closed(database)
+        database.close()
     pointer.write(folder, str(address), name)
 
 

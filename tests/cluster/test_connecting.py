@@ -56,7 +56,7 @@ def test_one_that_answers_and_is_something_else(listener):
 
 
 def test_one_that_takes_the_connection_and_is_silent(listener, monkeypatch):
-    monkeypatch.setattr(connecting, "REACHED", 0.5)
+    monkeypatch.setattr(connecting, "GREETED", 0.5)
     listener[0].listen()
     wrong(listener[1], "what answers there is no Ray cluster")
 
@@ -85,7 +85,7 @@ def test_what_a_cluster_may_say(told, words, monkeypatch):
 
 def test_a_cluster_that_says_nothing(monkeypatch):
     monkeypatch.setattr(probe, "ANSWERS", 0.01)
-    wrong("auto", "is no Ray cluster")
+    wrong("auto", "is no Ray cluster, or too busy to answer within 0.01 seconds; give the")
 
 
 def test_without_ray(monkeypatch):
