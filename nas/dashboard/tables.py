@@ -49,7 +49,7 @@ def names(studies: Sequence[Study]) -> list[str]:
 def of_study(study: Study) -> Tables:
     """All tables of one study but `studies`."""
     trials = fronts.frame(study)
-    trials["worker"] = lanes(trials) if len(trials) else None
+    trials["worker"] = workers(study, trials) if len(trials) else None
     first = fronts.genotype_of(study.trials()[0]) if len(trials) else None
     references = pd.DataFrame()
     if first:
@@ -84,10 +84,16 @@ def curves(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def workers(study: Study, trials: pd.DataFrame) -> list[str | None]:
+    """Where each trial was trained: its worker, of a cluster, or else its lane."""
+    known = {trial.number: trial.outcome.get("worker") for trial in study.trials()}
+    return [known.get(number) or lane for number, lane in zip(trials["number"], lanes(trials), strict=True)]
+
+
 def lanes(trials: pd.DataFrame) -> list[str | None]:
     """Which of the trainings side by side each one was: the lowest lane that is free when it starts.
 
-    Workers are not on record; a search with N of them has N lanes.
+    A search with N workers on one machine, which are not on record, has N lanes.
 
     >>> times = pd.to_datetime(["2026-01-01 00:00", "2026-01-01 00:01", "2026-01-01 00:03"], utc=True)
     >>> lanes(pd.DataFrame({"started": times, "ended": times + pd.Timedelta("2min")}))

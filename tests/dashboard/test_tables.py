@@ -66,3 +66,23 @@ def test_lanes_are_as_many_as_trainings_side_by_side():
     times = [[pd.NaT if at is None else start + pd.Timedelta(seconds=at) for at in pair] for pair in seconds]
     frame = pd.DataFrame(times, columns=["started", "ended"])
     assert tables.lanes(frame) == ["lane 1", "lane 2", "lane 2", "lane 3", "lane 1", "lane 2", "lane 1", None]
+
+
+def test_workers_of_a_cluster_are_named_and_others_have_lanes(tmp_path, monkeypatch):
+    from nas.engines import known
+
+    class OnNode(known.Known):
+        """Every other training is told to have been on a node."""
+
+        def run(self, driver):
+            ended = driver.ended
+
+            def told(number, outcome):
+                ended(number, outcome | ({"worker": "node b, process 7"} if number % 2 else {}))
+
+            driver.ended = told
+            super().run(driver)
+
+    monkeypatch.setattr("tests.searched.Known", OnNode)
+    trials = tables.of_study(searched(tmp_path, 4))["trials"]
+    assert trials["worker"].tolist() == ["lane 1", "node b, process 7"] * 2
