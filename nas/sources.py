@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,7 +145,8 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
     nodes.check(there)
     rungs, storage = settings.stopping.rungs, settings.cluster.storage
     folder = Path(storage) / study.name if storage else study.folder / "checkpoints"
-    delivery = packs.delivery(pack, settings.data, settings.cluster.packs)
+    local = not (means.cluster.address or os.environ.get("RAY_ADDRESS"))
+    delivery = packs.delivery(pack, settings.data, settings.cluster.packs, local=local)
     assignment = Assignment(
         Training(delivery, settings.proxy),
         device="cuda" if part.gpus else "cpu",
