@@ -66,6 +66,7 @@ class Study:
         self._ids: list[int] = []  # Optuna's ids of them
         self._keys: set[str] = set()  # their networks
         self._running: dict[int, dict[str, Any]] = {}  # what is on record of those that run, by id
+        self._observed: dict[int, Observation] = {}  # trials that ended, as samplers see them
         self._stale: set[int] | None = None  # what a lone driver has written since; None: anybody may have
 
     @property
@@ -218,7 +219,14 @@ class Study:
 
     def observations(self, known: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> list[Observation]:
         """Trials as samplers see them; `curves` has the accuracies so far of those in training."""
-        return [observation(trial, self.recipe.objectives, curves) for trial in known]
+        return [self._observation(trial, curves) for trial in known]
+
+    def _observation(self, trial: Trial, curves: Mapping[int, Sequence[float]]) -> Observation:
+        if trial.state == "running" or trial.number in curves:
+            return observation(trial, self.recipe.objectives, curves)
+        if trial.number not in self._observed:
+            self._observed[trial.number] = observation(trial, self.recipe.objectives, {})
+        return self._observed[trial.number]
 
     def set(self, name: str, value: Any) -> None:
         """Write a fact about the study."""

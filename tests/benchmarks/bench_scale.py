@@ -1,11 +1,13 @@
 """What a search of many trials on many workers costs its driver: where it stops scaling.
 
-    python tests/benchmarks/bench_scale.py played [--sampler front] [--trials 10000] [--slow 1.0] [--profile]
+    python tests/benchmarks/bench_scale.py proposals [--sampler front] [--slow 10]
+    python tests/benchmarks/bench_scale.py played [--sampler uniform] [--trials 10000] [--slow 1.0] [--profile]
     python tests/benchmarks/bench_scale.py trials [--trials 2000] [--workers 2]
     python tests/benchmarks/bench_scale.py workers [--workers 40] [--minutes 4] [--seconds 30]
 
-All three run the real driver, reporter and store (a SQLite study on disk, the space csn, curves of 8 epochs, two
-rungs). `played` plays 200 trainings at once in this process, as fast as the driver takes them, up to where a proposal
+`proposals` asks samplers for networks after histories of several lengths, up to where one takes `--slow` seconds. The
+others run the real driver, reporter and store (a SQLite study on disk, the space csn, curves of 8 epochs, two rungs):
+`played` plays 200 trainings at once in this process, as fast as the driver takes them, up to where a proposal
 takes `--slow` seconds; `trials` has Ray Tune run trainings that take no time; `workers` has it run ones that sleep, as
 processes that do not load torch, and tells which part of the time they slept. Other programs on the machine disturb
 wall times: processor time is told beside them.
@@ -20,7 +22,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -33,9 +37,13 @@ from nas import content, recipe, space, study
 from nas.engines.engine import Driver, Job
 from nas.progress import SearchReporter
 from nas.search import loop
+from nas.search.sampler import Uniform, observation
 from nas.search.surrogate import Surrogate
+from nas.search.wrappers import Dropped, valid
+from nas.trial import Trial
 
 EPOCHS, RUNGS, PLAYED = 8, (2, 4), 200
+LENGTHS, AGAIN = (100, 300, 1_000, 3_000, 10_000), 4
 MIB = 2**20
 STORE = ("trials", "observations", "add", "orphans", "note", "complete", "stop", "fail")
 TOLD = {"lr": 0.05, "train_loss": 1.234567, "train_error": 0.345678, "val_loss": 1.2345, "seconds": 1.25, "wait": 0.01}
@@ -86,7 +94,9 @@ class Watched:
         for name in ("started", "ended"):
             setattr(driver.reporter, name, self.meter.on(f"reporter.{name}", getattr(driver.reporter, name)))
         driver.ended = self._counted(driver, driver.ended)
-        print("trials    s   cpu s | ms of processor time a trial: all, proposal (ms wall), other | store op/s | RSS MiB")
+        print(
+            "trials    s   cpu s | ms of processor time a trial: all, proposal (ms wall), other | store op/s | RSS MiB"
+        )
         self.engine.run(driver)
 
     def _counted(self, driver: Driver, tell: Callable) -> Callable:
@@ -196,6 +206,45 @@ def played(options: argparse.Namespace) -> None:
         print({state: states.count(state) for state in set(states)}, f"peak {peak():.0f} MiB")
 
 
+def proposals(options: argparse.Namespace) -> None:
+    """Processor time of a proposal after histories of several lengths; the second one has what a driver keeps."""
+    from nas.search.propose import Proposer
+    from nas.search.sampler import Goal, make
+
+    with made(options.sampler, options.trials) as (opened, found, _):
+        known, goal = opened.recipe, Goal(opened.recipe.objectives, opened.recipe.limits, EPOCHS)
+        history, keys = past(found, known.objectives, options.trials)
+        for kind in options.sampler.split(","):
+            sampler = make(known.sampler.model_copy(update={"kind": kind}), found, goal)
+            proposer = Proposer(found, known.limits, sampler, seed=0)
+            for length in [count for count in LENGTHS if count <= len(history)]:
+                took = []
+                for turn in range(AGAIN):
+                    begun = time.thread_time()
+                    proposer.next(length + turn, history[: length + turn], set(keys[: length + turn]))
+                    took.append(time.thread_time() - begun)
+                told = f"{1e3 * took[0]:.0f} ms, then {1e3 * sum(took[1:]) / (AGAIN - 1):.0f} on average"
+                print(
+                    f"{kind} after {length:,}: {told}; {psutil.Process().memory_info().rss / MIB:.0f} MiB", flush=True
+                )
+                if sum(took[1:]) / (AGAIN - 1) > (options.slow or 10):
+                    break
+
+
+def past(found, objectives: tuple[str, ...], count: int) -> tuple[list, list[str]]:
+    """What a sampler sees of so many trials: two of three were stopped at a rung."""
+    surrogate, history, keys = Surrogate(found, 0, epochs=EPOCHS), [], []
+    draws = valid(Uniform(found).propose([], 0), found, Dropped())
+    for number, one in enumerate(islice(draws, count + AGAIN)):
+        trial = Trial(number, "complete", one.record, genotype="", key=one.key, cost=one.cost)
+        rows = surrogate.curve(trial, number)[: (EPOCHS, *RUNGS)[number % 3]]
+        outcome = {"accuracy": rows[-1]["val_accuracy"], "curve": rows}
+        trial = replace(trial, outcome=outcome, state="complete" if number % 3 == 0 else "stopped")
+        history.append(observation(trial, objectives, {}))
+        keys.append(one.key)
+    return history, keys
+
+
 def profiled(run: Callable) -> None:
     profile = cProfile.Profile()
     profile.runcall(run)
@@ -252,7 +301,7 @@ def peak() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["played", "trials", "workers"])
+    parser.add_argument("what", choices=["proposals", "played", "trials", "workers"])
     parser.add_argument("--sampler", default="uniform")
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--every", type=int, default=500)
@@ -262,7 +311,7 @@ def main() -> None:
     parser.add_argument("--slow", type=float, default=0.0)
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
-    {"played": played, "trials": trials, "workers": workers}[options.what](options)
+    {"proposals": proposals, "played": played, "trials": trials, "workers": workers}[options.what](options)
 
 
 if __name__ == "__main__":
