@@ -179,14 +179,14 @@ def slept(described, *, seed: int, on_epoch, on_step, device: str, seconds: floa
 
 
 @contextmanager
-def made(sampler: str, trials: int) -> Iterator[tuple[study.Study, Any, SearchReporter]]:
+def made(sampler: str, trials: int, rungs: tuple[int, ...] = RUNGS) -> Iterator[tuple]:
     """A study of the space csn in a folder of its own, its space, and a reporter whose lines nobody reads."""
     base = recipe.load(content.find("motion", "studies"))
     train = base.proxy.train.model_copy(update={"epochs": EPOCHS})
     update = {
         "sampler": base.sampler.model_copy(update={"kind": sampler}),
         "proxy": base.proxy.model_copy(update={"train": train}),
-        "stopping": base.stopping.model_copy(update={"rungs": RUNGS}),
+        "stopping": base.stopping.model_copy(update={"rungs": rungs}),
     }
     wanted = base.model_copy(update=update)
     found = space.load(content.find("csn", "space"))
@@ -251,13 +251,13 @@ def profiled(run: Callable) -> None:
     pstats.Stats(profile, stream=sys.stdout).sort_stats("cumulative").print_stats(45)
 
 
-def on_ray(options: argparse.Namespace, evaluate: Callable, workers: int) -> list:
+def on_ray(options: argparse.Namespace, evaluate: Callable, workers: int, rungs: tuple[int, ...] = RUNGS) -> list:
     """The trials of a search on so many workers of a cluster of this machine."""
     from nas.cluster.connecting import connected
     from nas.engines.on_ray import OnRay, Share
     from nas.engines.tune_worker import Assignment
 
-    with made(options.sampler, options.trials) as (opened, found, reporter), connected(cpus=workers):
+    with made(options.sampler, options.trials, rungs) as (opened, found, reporter), connected(cpus=workers):
         engine = OnRay(Assignment(evaluate, device="cpu", threads=0), Share(), workers=workers)
         watched = Watched(engine, opened, every=options.every)
         begun, cpu = time.perf_counter(), time.process_time()
@@ -277,7 +277,7 @@ def workers(options: argparse.Namespace) -> None:
     """Trainings that sleep, on as many workers of Ray as are asked for, and how much of the time these slept."""
     count = options.workers or 40
     options.trials = int(count * options.minutes * 60 / options.seconds)
-    found = on_ray(options, partial(slept, seconds=options.seconds), count)
+    found = on_ray(options, partial(slept, seconds=options.seconds), count, rungs=())
     used(found, count, options.seconds)
 
 
