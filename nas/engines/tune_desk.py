@@ -26,7 +26,7 @@ from nas.errors import NasError
 
 PAUSE, MISSES = 1.0, 60  # seconds after a worker that did not begin; as many in a row end the search
 NEVER = "The actor never ran"  # Ray's last words of a worker that did not begin, behind those that say why
-KEPT = ("trial_id", "done", "training_iteration")  # of a report, what Tune itself goes by
+KEPT = ("trial_id", "done", "training_iteration", "kind")  # of a report; without kind Tune would say that it has none
 OVERDUE = "overdue"  # how a training ended that took too long
 
 
@@ -184,6 +184,13 @@ class Rungs(FIFOScheduler):
     def __init__(self, desk: Desk):
         super().__init__()
         self.desk = desk
+
+    def choose_trial_to_run(self, tune_controller) -> None:
+        """None before others: Tune starts them in their order anyway.
+
+        The inherited one goes through all trials ten times a second and more, and gives a worker that is free to the
+        oldest trial that waits for one, whose own worker is then ended while it starts: no more of them would come up.
+        """
 
     def on_trial_result(self, tune_controller, trial, result: dict[str, Any]) -> str:
         """Go on or stop."""
