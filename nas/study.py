@@ -66,6 +66,8 @@ class Study:
         self._ids: list[int] = []  # Optuna's ids of them
         self._keys: set[str] = set()  # their networks
         self._running: dict[int, dict[str, Any]] = {}  # what is on record of those that run, by id
+        self._observed: dict[int, Observation] = {}  # trials that ended, as samplers see them
+        self._stale: set[int] | None = None  # what a lone driver has written since; None: anybody may have
 
     @property
     def name(self) -> str:
@@ -78,11 +80,15 @@ class Study:
         return self.storage.shared
 
     def trials(self) -> list[Trial]:
-        """All trials by number; those that ended are read once."""
+        """All trials by number; those that ended are read once, and others where they may have changed."""
+        if self._stale is not None and not self._stale:
+            return list(self._known)
         after = self._ids[-1] if self._ids else -1
-        running = dict(self._running)
+        running = {trial: told for trial, told in self._running.items() if self._stale is None or trial in self._stale}
         for row in self.storage.read(lambda connection: trials.read(connection, self._study, after, running)):
             self._take_in(row)
+        if self._stale:
+            self._stale.clear()
         return list(self._known)
 
     def changes(self) -> tuple[int, int]:
@@ -101,7 +107,8 @@ class Study:
     def driven(self) -> Iterator[None]:
         """Within it, this driver is alive for others, and waits for a database that goes away."""
         if self._holds is None:
-            yield
+            with self._alone():
+                yield
             return
         self.storage(lambda connection, _: trials.lock(connection, self._study))  # whether it may write there
         self.storage.patience = PATIENCE
@@ -115,6 +122,20 @@ class Study:
     def driver(self) -> str:
         """A name that no other driver has, while others search beside this one; '' for a lone one."""
         return "" if self._holds is None or self._holds.alone() else self._holds.process.id
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within it, nobody else writes the file: a search of 200 workers need not read 200 trials at every event."""
+        self.trials()
+        self._stale = set()
+        try:
+            yield
+        finally:
+            self._stale = None
+
+    def _wrote(self, trial: int) -> None:
+        if self._stale is not None:
+            self._stale.add(trial)
 
     def add(self, candidate: Candidate, space: Space, *, limit: int, **attributes: Any) -> Trial | None:
         """Write a trial that is about to be trained; None where the network or the last trial came from elsewhere."""
@@ -143,6 +164,7 @@ class Study:
             return None
         if self._holds:
             self._holds.mine.add(trial)
+        self._wrote(trial)
         known = self.trials()
         return known[self._ids.index(trial, begun)]
 
@@ -178,6 +200,7 @@ class Study:
                 tables.put(connection, tables.ATTRIBUTES, {"trial_id": trial}, "so_far", rows)
 
         self.storage(work)
+        self._wrote(trial)
 
     def complete(self, number: int, outcome: dict[str, Any]) -> None:
         """Write a trial's outcome and its objective values."""
@@ -196,7 +219,14 @@ class Study:
 
     def observations(self, known: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> list[Observation]:
         """Trials as samplers see them; `curves` has the accuracies so far of those in training."""
-        return [observation(trial, self.recipe.objectives, curves) for trial in known]
+        return [self._observation(trial, curves) for trial in known]
+
+    def _observation(self, trial: Trial, curves: Mapping[int, Sequence[float]]) -> Observation:
+        if trial.state == "running" or trial.number in curves:
+            return observation(trial, self.recipe.objectives, curves)
+        if trial.number not in self._observed:
+            self._observed[trial.number] = observation(trial, self.recipe.objectives, {})
+        return self._observed[trial.number]
 
     def set(self, name: str, value: Any) -> None:
         """Write a fact about the study."""
@@ -215,6 +245,7 @@ class Study:
             return ended or (again and trials.attribute(connection, trial, "outcome") == outcome)
 
         written = self.storage(work)
+        self._wrote(trial)
         if self._holds:
             self._holds.mine.discard(trial)
         if not written:
@@ -224,6 +255,7 @@ class Study:
         attempts = self.trial(number).attempts + more
         owner = {"trial_id": self._ids[number]}
         self.storage(lambda connection, _: tables.put(connection, tables.ATTRIBUTES, owner, "attempts", attempts))
+        self._wrote(self._ids[number])
         return self.trial(number)
 
     def _take_in(self, row: Row) -> None:

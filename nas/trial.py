@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from nas.cost import Cost
@@ -41,7 +42,7 @@ class Trial:
         """Rows of its curve, an epoch each: of the whole training, or, of a running trial, those on record by now."""
         return self.outcome.get("curve") or (self.so_far if self.state == "running" else [])
 
-    @property
+    @cached_property
     def curve(self) -> tuple[float, ...]:
         """Validation accuracy after each epoch that was trained."""
         return tuple(row["val_accuracy"] for row in self.outcome.get("curve", ()))

@@ -26,6 +26,7 @@ from nas.errors import NasError
 
 PAUSE, MISSES = 1.0, 60  # seconds after a worker that did not begin; as many in a row end the search
 NEVER = "The actor never ran"  # Ray's last words of a worker that did not begin, behind those that say why
+KEPT = ("trial_id", "done", "training_iteration", "kind")  # of a report; without kind Tune would say that it has none
 OVERDUE = "overdue"  # how a training ended that took too long
 
 
@@ -184,6 +185,13 @@ class Rungs(FIFOScheduler):
         super().__init__()
         self.desk = desk
 
+    def choose_trial_to_run(self, tune_controller) -> None:
+        """None before others: Tune starts them in their order anyway.
+
+        The inherited one goes through all trials ten times a second and more, and gives a worker that is free to the
+        oldest trial that waits for one, whose own worker is then ended while it starts: no more of them would come up.
+        """
+
     def on_trial_result(self, tune_controller, trial, result: dict[str, Any]) -> str:
         """Go on or stop."""
         goes_on = self.desk.hear(trial.trial_id, result["kind"], json.loads(result["told"]))
@@ -196,7 +204,7 @@ class Rungs(FIFOScheduler):
 
 
 class Watch(Callback):
-    """Looks at the desk whenever Tune's loop comes round, ten times a second."""
+    """Looks at the desk whenever Tune's loop comes round, ten times a second; has Tune keep little of each report."""
 
     def __init__(self, desk: Desk):
         self.desk = desk
@@ -204,6 +212,11 @@ class Watch(Callback):
     def on_step_begin(self, iteration: int, trials: list, **info: Any) -> None:
         """Look."""
         self.desk.look()
+
+    def on_trial_result(self, iteration: int, trials: list, trial, result: dict[str, Any], **info: Any) -> None:
+        """The driver has heard the report; Tune would keep it, and averages of each number in it, for good."""
+        for name in set(result).difference(KEPT):
+            del result[name]
 
 
 def obituary(text: str, worker: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ class Assignment:
 
     `checkpoints` is a folder in which trainings are saved after the epochs `saved_after`; where it is empty, or the
     node does not see it, a training whose worker dies starts anew. Nodes must run what the `driver` does, if given, and
-    have what `prepare` asks for, or raises NasError.
+    have what `prepare` asks for, or raises NasError. `threads` are torch's; with 0 it is not loaded.
     """
 
     evaluate: Callable[..., dict[str, Any]]
@@ -100,8 +100,6 @@ def train(config: Mapping[str, Any], *, assignment: Assignment) -> None:
 
 def _settle(assignment: Assignment) -> None:
     """Make this process one that can train for the driver."""
-    import torch
-
     from nas import user_blocks
 
     if assignment.driver:
@@ -110,7 +108,10 @@ def _settle(assignment: Assignment) -> None:
         user_blocks.load(file)
     if assignment.prepare:
         assignment.prepare()
-    torch.set_num_threads(assignment.threads)
+    if assignment.threads:
+        import torch
+
+        torch.set_num_threads(assignment.threads)
 
 
 def _node() -> str:

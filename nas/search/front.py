@@ -31,7 +31,7 @@ from nas.units import OBJECTIVES, UNITS, Budget
 DRAWN, MUTATED = 300, 900  # candidates of a proposal
 SPREAD = 200  # candidates of the space-filling start
 SMALL = 1_000  # records up to which all of a space are candidates
-KEPT = 20_000  # candidates whose cost and features are remembered
+KEPT = 20_000  # candidates whose cost and features are remembered beside those of the trials
 
 
 class Candidate(NamedTuple):
@@ -53,6 +53,7 @@ class Front:
 
     def propose(self, history: Sequence[Observation], seed: int) -> Iterator[Proposal]:
         """Candidates by expected gain; the first `startup` trials fill bands of equal cost evenly."""
+        self._make_room(history)
         rng, known = Random(seed), [seen for seen in history if seen.state != "failed" and self._of(seen.record)]
         learnt = [seen for seen in known if seen.values is not None]
         enough = len(known) >= self.startup and len(learnt) > 1
@@ -137,15 +138,19 @@ class Front:
         """The candidate of a record, or None where it describes no network."""
         key = tuple(record.items())
         if key not in self.seen:
-            if len(self.seen) >= KEPT:
-                self.seen.clear()
-                self.rows.clear()
             try:
                 genotype = self.space.genotype(record)
                 self.seen[key] = Candidate(record, genotype, self.space.cost(genotype))
             except NasError:
                 self.seen[key] = None
         return self.seen[key]
+
+    def _make_room(self, history: Sequence[Observation]) -> None:
+        """Forget candidates that were not trained, once there are too many: the trials are needed at every proposal."""
+        if len(self.seen) >= KEPT + len(history):
+            trained = {tuple(seen.record.items()) for seen in history}
+            self.seen = {key: one for key, one in self.seen.items() if key in trained}
+            self.rows = {key: row for key, row in self.rows.items() if key in trained}
 
     def _rows(self, candidates: list[Candidate]) -> np.ndarray:
         rows = []

@@ -110,6 +110,7 @@ class Search:
         self.began: dict[int, float] = {}  # when their trainings started
         self.stopped: set[int] = set()
         self.deaths: Counter[int] = Counter()  # workers that each trial lost in this run
+        self.past: dict[int, tuple[set[int], dict[int, rungs.Reached]]] = {}  # by rung: who ended, who had got there
         self.failures = 0  # in a row, in this run
         self.why = ""
 
@@ -223,13 +224,23 @@ class Search:
 
     def _goes_on(self, number: int, rung: int) -> bool:
         """Compare a trial with all others that have reached the rung."""
-        reached = {}
-        for trial in self.study.trials():
-            curve = _accuracies(self.active[trial.number]) if trial.number in self.active else trial.curve
-            if len(curve) >= rung:
-                reached[trial.number] = rungs.Reached(trial.cost, curve[rung - 1])
+        trials = self.study.trials()
+        reached = {other: one for other, one in self._ended_at(rung, trials).items() if other not in self.active}
+        for other, rows in self.active.items():
+            if len(rows) >= rung:
+                reached[other] = rungs.Reached(trials[other].cost, rows[rung - 1]["val_accuracy"])
         one = reached.pop(number)
         return rungs.goes_on(self.stopping, self.objectives, one, list(reached.values()))
+
+    def _ended_at(self, rung: int, trials: list[Trial]) -> dict[int, rungs.Reached]:
+        """Trials that ended and had reached the rung: each is looked at once."""
+        looked, reached = self.past.setdefault(rung, (set(), {}))
+        for trial in trials:
+            if trial.number not in looked and trial.state != "running":
+                looked.add(trial.number)
+                if len(trial.curve) >= rung:
+                    reached[trial.number] = rungs.Reached(trial.cost, trial.curve[rung - 1])
+        return reached
 
 
 def _accuracies(rows: list[dict[str, Any]]) -> tuple[float, ...]:
