@@ -8,7 +8,7 @@ import typer
 
 from nas.console import console
 
-app = typer.Typer(help="Studies as a whole: copies, from one database to another.", no_args_is_help=True)
+app = typer.Typer(help="Studies as a whole: copies, and a proxy for Optuna's clients.", no_args_is_help=True)
 
 
 @app.command()
@@ -23,3 +23,15 @@ def copy(
     from nas import copying
 
     copying.copy(source, target, storage, console=console)
+
+
+@app.command()
+def proxy(
+    study: Annotated[str, typer.Argument(help="A study.")],
+    host: Annotated[str, typer.Option(help="Name or address to listen at.")] = "localhost",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 13000,
+) -> None:
+    """Serve a study to any number of Optuna's clients, by gRPC."""
+    from nas import proxying
+
+    proxying.serve(study, host, port, console=console)
