@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -48,7 +49,8 @@ def _resting(opened: Opened):
     """Within it, nobody searches the study."""
     with ExitStack() as stack:
         if not opened.database.shared:
-            stack.enter_context(driving(opened.folder))
+            if os.access(opened.folder, os.W_OK):  # else nobody searches there
+                stack.enter_context(driving(opened.folder))
         elif drivers := opened.database.read(lambda connection: holds.alive(connection, opened.study)):
             problem = f"another nas command drives this study: {', '.join(drivers)}"
             raise NasError(problem, where=str(opened.folder), fix="wait for it, or stop it")

@@ -72,6 +72,10 @@ class SearchReporter:
         self._line(f"trial {number} of {self.trials}: {reason}; it is trained again")
         self._refresh()
 
+    def note(self, text: str) -> None:
+        """Something of the search as a whole."""
+        self._line(text)
+
     def ended(self, trial: Trial, trials: list[Trial]) -> None:
         """A trial is on record."""
         self.known = trials

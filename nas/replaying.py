@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import zip_longest
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nas.sources import Means
 from nas.study import Study
 from nas.trial import Trial
 
+DIFFERENT = 1  # exit status
 TOLD = 10  # differences that are printed
 
 
@@ -45,6 +47,8 @@ def replay(target: str, means: Means, *, table: str | None, console: Console) ->
         say(console, f"  {line}")
     if len(found) > TOLD:
         say(console, f"  and {len(found) - TOLD} more")
+    if found:
+        sys.exit(DIFFERENT)
 
 
 def _require_same(repeated: Recipe, first: Study, folder: Path) -> None:

@@ -134,6 +134,8 @@ def guard_of(settings: Recipe) -> Guard:
 
 def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[Engine, str]:
     """Who trains on the nodes of the cluster that is at hand, and that in words."""
+    import ray
+
     from nas.cluster import nodes, packs
     from nas.cluster.same import mine
     from nas.engines.on_ray import OnRay, share
@@ -145,12 +147,13 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
     nodes.check(there)
     rungs, storage = settings.stopping.rungs, settings.cluster.storage
     folder = Path(storage) / study.name if storage else study.folder / "checkpoints"
+    threads = max(1, min(int(part.cpus), int(os.environ.get("OMP_NUM_THREADS") or part.cpus)))
     local = not (means.cluster.address or os.environ.get("RAY_ADDRESS"))
     delivery = packs.delivery(pack, settings.data, settings.cluster.packs, local=local)
     assignment = Assignment(
         Training(delivery, settings.proxy),
         device="cuda" if part.gpus else "cpu",
-        threads=max(1, int(part.cpus)),
+        threads=threads,
         guard=guard_of(settings),
         imports=means.imports,
         checkpoints=str(folder.resolve()) if rungs else "",
@@ -158,5 +161,6 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
         driver=mine(),
         prepare=delivery.open,
     )
+    where = f"Ray at {ray.get_runtime_context().gcs_address}" if means.cluster.address else "Ray"
     words = f"{count(min(room, means.workers or room), 'worker')} on {nodes.in_words(there)}"
-    return OnRay(assignment, part, workers=means.workers), f"Ray: {words}, {part} each"
+    return OnRay(assignment, part, workers=means.workers), f"{where}: {words}, {part}, {count(threads, 'thread')} each"

@@ -210,6 +210,10 @@ class _Trainings:
         else:
             self.lost.append(number)
 
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        say(self.console, text)
+
     def _job(self, number: int) -> Job:
         name, index = self.jobs[number]
         _, genotype = self.genotypes[name]

@@ -95,7 +95,7 @@ def test_a_replay_reports_what_differs(tabled, nas):
     with opened.storage.engine.begin() as connection:
         connection.execute(sqlalchemy.text(change), {"told": json.dumps(told), "id": opened._ids[1]})
     status, out, _ = nas("search", "--replay", "studies/small")
-    assert status == 0 and "1 difference" in out
+    assert status == 1 and "1 difference" in out
     assert "trial 1: accuracy after epoch 2: 0.987654 -> " in out
     own = tabled / "studies" / "small-replay" / "study.yaml"
     own.write_text(own.read_text().replace("seed: 0", "seed: 9"))

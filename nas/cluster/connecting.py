@@ -115,7 +115,8 @@ def _check_host(address: str, where: str) -> None:
                 raise NasError("what answers there is no Ray cluster", where=where, fix=_HEAD)
     except OSError as error:
         why = error.strerror or "no answer"
-        raise NasError(f"nobody answers there ({why.lower()})", where=where, fix=START_ONE) from None
+        fix = "check the name, or give its IP address" if isinstance(error, socket.gaierror) else START_ONE
+        raise NasError(f"nobody answers there ({why.lower()})", where=where, fix=fix) from None
 
 
 def _speaks(talk: socket.socket) -> bool:

@@ -112,10 +112,15 @@ def search(
         "sampler.screen": screen,
         "start_from": start_from or None,
     }
-    if engine != "ray" and any(value is not None for value in (address, cpus, gpus)):
-        raise typer.BadParameter("--address, --cpus-per-trial and --gpus-per-trial go with --engine ray")
+    for option, value in (("address", address), ("cpus-per-trial", cpus), ("gpus-per-trial", gpus)):
+        if engine != "ray" and value is not None:
+            raise typer.BadParameter("goes with --engine ray", param_hint=f"--{option}")
     if engine == "ray" and device != "auto":
-        raise typer.BadParameter("the cluster knows its GPUs: give --gpus-per-trial", param_hint="--device")
+        fix = "--gpus-per-trial 0" if device == "cpu" else "--gpus-per-trial 1"
+        raise typer.BadParameter(f"{device} is not for --engine ray: give {fix}", param_hint="--device")
+    if gpus is not None and gpus > 1 and gpus % 1:
+        problem = f"{gpus:g} is neither a share of one GPU, such as 0.5, nor a whole number"
+        raise typer.BadParameter(problem, param_hint="--gpus-per-trial")
     cluster = Cluster(address or "", cpus, gpus) if engine == "ray" else None
     means = Means(device=device, workers=workers, imports=tuple(imports or ()), cluster=cluster)
     if replay is not None:

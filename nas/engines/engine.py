@@ -54,6 +54,9 @@ class Driver(Protocol):
     def failed(self, number: int, reason: str) -> None:
         """A training ended without a result, and would again."""
 
+    def note(self, text: str) -> None:
+        """Something that whoever looks should know."""
+
     def died(self, number: int, reason: str, *, begun: bool = True) -> None:
         """A training was lost with its worker, maybe before it had begun: `next` may give the job again."""
 

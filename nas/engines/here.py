@@ -47,7 +47,7 @@ class _One:
     def __init__(self, driver: Driver, job: Job):
         self.jobs = [job]
         self.step, self.epoch, self.ended = driver.step, driver.epoch, driver.ended
-        self.failed, self.died = driver.failed, driver.died
+        self.failed, self.died, self.note = driver.failed, driver.died, driver.note
 
     def next(self) -> Job | None:
         """The job, once."""

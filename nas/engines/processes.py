@@ -47,13 +47,13 @@ def places(device: str, workers: int) -> list[Place]:
     >>> [place.device for place in places("cpu", 2)]
     ['cpu', 'cpu']
     """
+    import torch
+
     from nas.device import pick
 
-    threads = max(1, pool.cores() // workers)
+    threads = max(1, min(pool.cores() // workers, torch.get_num_threads()))  # OMP_NUM_THREADS is obeyed
     chosen = pick(device)
     if device in ("auto", "cuda") and chosen.type == "cuda":
-        import torch
-
         return [Place(f"cuda:{number % torch.cuda.device_count()}", threads) for number in range(workers)]
     return [Place(str(chosen), threads)] * workers
 

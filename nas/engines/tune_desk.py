@@ -24,6 +24,7 @@ from nas.engines.guard import Guard
 from nas.engines.tune_worker import BEGAN, ENDED, EPOCH, UNFIT
 from nas.errors import NasError
 
+WAITED = 30.0  # seconds without any training that runs, after which that is told
 PAUSE, MISSES = 1.0, 60  # seconds after a worker that did not begin; as many in a row end the search
 NEVER = "The actor never ran"  # Ray's last words of a worker that did not begin, behind those that say why
 KEPT = ("trial_id", "done", "training_iteration", "kind")  # of a report; without kind Tune would say that it has none
@@ -61,6 +62,7 @@ class Desk:
         self.driver, self.room, self.kill, self.done, self.guard = driver, room, kill, done, guard
         self.trainings: dict[str, Training] = {}  # by Tune's name of the trial
         self.idle = False  # the driver had no job, and nothing has ended since
+        self.quiet = time.monotonic()  # since when nothing was heard of a training that waits for its worker
         self.misses, self.pause = 0, 0.0  # workers in a row that did not begin, and until when none is asked for
         self.error: Exception | None = None
 
@@ -110,6 +112,14 @@ class Desk:
         if not (lost or self.error):
             self.done(training.job)
 
+    def _tell_waiting(self) -> None:
+        """A line where no training at all has begun for a while: others may have the cluster."""
+        if not self.trainings or any(training.worker for training in self.trainings.values()):
+            self.quiet = time.monotonic()
+        elif time.monotonic() - self.quiet > WAITED:
+            self.quiet = math.inf  # once
+            self._call(self.driver.note, "no node has room for a training yet: other work has them, or workers start")
+
     def _missed(self, training: Training) -> None:
         """A worker did not begin, as on a node whose death nobody knows of yet: no fault of the trial's."""
         self.misses, self.pause = self.misses + 1, time.monotonic() + PAUSE
@@ -122,6 +132,7 @@ class Desk:
         """Raise what the driver raised; end what takes too long."""
         if self.error:
             raise self.error
+        self._tell_waiting()
         for training in self.trainings.values():
             late = self.guard.overdue(time.monotonic() - training.began)
             if late and training.ended != OVERDUE:

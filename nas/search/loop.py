@@ -41,6 +41,7 @@ class Reporter(Protocol):
     def step(self, number: int, done: int, total: int) -> None: ...
     def epoch(self, number: int, row: dict) -> None: ...
     def died(self, number: int, reason: str) -> None: ...
+    def note(self, text: str) -> None: ...
     def ended(self, trial: Trial, trials: list[Trial]) -> None: ...
 
 
@@ -183,6 +184,10 @@ class Search:
             return
         self.active.pop(number)
         self.reporter.died(number, reason)
+
+    def note(self, text: str) -> None:
+        """A line for whoever looks."""
+        self.reporter.note(text)
 
     def put_back(self) -> None:
         """An orderly end is not the fault of the trials in training: it does not count as one of their attempts."""

@@ -49,7 +49,7 @@ def address_of(folder: Path, given: str | None) -> Address | None:
 
     Raises NasError where the study is elsewhere than asked for.
     """
-    asked = addresses.parse(given) if given else None
+    asked = addresses.parse(given) if given is not None else None
     known = pointer.read(folder)
     there = addresses.parse(known[0], where=str(folder / pointer.POINTER)) if known else None
     if asked is None or (there is None and not pointer.exists(folder)):

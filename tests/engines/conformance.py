@@ -74,6 +74,9 @@ class Told:
         self.running.remove(number)
         self.reasons[number] = reason
 
+    def note(self, text):
+        self.notes = [*getattr(self, "notes", []), text]
+
     def died(self, number, reason, *, begun=True):
         assert begun
         self.running.remove(number)

@@ -83,6 +83,17 @@ def test_what_a_trial_takes_where_that_is_not_said(nodes, workers, asked, told):
     assert str(share(there, workers, cpus=cpus, gpus=gpus)) == told
 
 
+def test_it_is_told_once_that_no_training_begins(monkeypatch):
+    monkeypatch.setattr(tune_desk, "WAITED", 0.0)
+    driver = Told([1, 2])
+    desk = tune_desk.Desk(driver, lambda: 2, print, lambda job: None, Guard())
+    assert desk.look() is None and desk.give("a") and desk.give("b")
+    for _ in range(3):
+        time.sleep(0.001)
+        desk.look()
+    assert driver.notes == ["no node has room for a training yet: other work has them, or workers start"]
+
+
 def test_one_worker_trains_one_at_a_time():
     driver = Told([1, 2, 3])
     engine(train, workers=1).run(driver)
