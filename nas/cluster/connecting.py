@@ -33,6 +33,7 @@ QUIET = {
     "RAY_TQDM": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # workers keep the driver's folder, to which paths of recipes are relative
 }
+MODE = "RAY_AUTH_MODE"  # whether Ray's programs show and ask for a token
 START_ONE = "start one with `ray start --head`, or leave --address away for a cluster of this machine alone"
 
 
@@ -46,6 +47,7 @@ def connected(address: str = "", *, cpus: int | None = None, gpus: int | None = 
     """
     ray = imported()
     asked = address or os.environ.get("RAY_ADDRESS", "")
+    mode = os.environ.get(MODE)
     found = reached(asked) if asked and asked != "local" else ""
     before = signal.getsignal(signal.SIGTERM)
     with nullcontext() if found else reaped():
@@ -56,6 +58,7 @@ def connected(address: str = "", *, cpus: int | None = None, gpus: int | None = 
         finally:
             ray.shutdown()
             _heard_again(before)
+            _ask_as_before(mode)
 
 
 def imported():
@@ -145,7 +148,17 @@ def _check_versions(told: dict, where: str) -> None:
 
 def _show_token() -> None:
     """Let Ray send this user's token; where it was imported already, it has read its settings."""
-    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ[MODE] = "token"
+    from ray._raylet import Config
+
+    Config.initialize("")
+
+
+def _ask_as_before(mode: str | None) -> None:
+    """Take back what Ray says of tokens once it had a cluster: from one without, it would get no worker at all."""
+    if os.environ.get(MODE) == mode:
+        return
+    os.environ.pop(MODE) if mode is None else os.environ.update({MODE: mode})
     from ray._raylet import Config
 
     Config.initialize("")

@@ -59,7 +59,9 @@ def test_it_stays_away_and_the_search_ends_in_a_line_and_goes_on_later(opened, p
     with pytest.raises(NasError, match=r"^postgresql://nas@127.*: the database does not answer \(.*\); see that"):
         drivers.search(opened, 30, seconds=0.1)
     stops.join()
-    assert len(told) == 2 and "is away" in told[0] and "trial" in told[1] and "could not be given back" in told[1], told
+    assert told and "is away" in told[0], told
+    for line in told[1:]:  # where a trial was in training just then
+        assert "trial" in line and "could not be given back" in line
     postgres.start()
     assert {trial.state for trial in opened.trials()} == {"complete", "running"}
     drivers.search(drivers.again(opened), 8)
