@@ -132,6 +132,12 @@ def guard_of(settings: Recipe) -> Guard:
     return Guard(settings.guard.seconds, settings.guard.memory)
 
 
+def _threads(cpus: float) -> int:
+    """As many as a trial has CPUs, or fewer by OMP_NUM_THREADS, which trainings on one machine obey as well."""
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, min(int(cpus), int(told) if told.isdigit() else int(cpus)))
+
+
 def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[Engine, str]:
     """Who trains on the nodes of the cluster that is at hand, and that in words."""
     import ray
@@ -147,7 +153,7 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
     nodes.check(there)
     rungs, storage = settings.stopping.rungs, settings.cluster.storage
     folder = Path(storage) / study.name if storage else study.folder / "checkpoints"
-    threads = max(1, min(int(part.cpus), int(os.environ.get("OMP_NUM_THREADS") or part.cpus)))
+    threads = _threads(part.cpus)
     local = not (means.cluster.address or os.environ.get("RAY_ADDRESS"))
     delivery = packs.delivery(pack, settings.data, settings.cluster.packs, local=local)
     assignment = Assignment(
