@@ -12,6 +12,7 @@ from nas.console import count
 from nas.errors import NasError
 
 ANSWERS = 60.0  # seconds: a node that is asked starts a process, maybe among many busy ones
+GPUS = {"trial": "--gpus-per-trial {}", "worker": "--device cuda"}  # how they are asked for
 SHOWN = 6  # nodes that an error lists
 
 
@@ -101,8 +102,8 @@ def require(nodes: Sequence[Node], *, cpus: float = 1, gpus: float = 0, places: 
     has = ", ".join(map(str, nodes[:SHOWN])) + (f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else "")
     where, fix = f"--cpus-per-{what} {cpus:g}", "ask for less, or add a node"
     if gpus and not any(node.gpus for node in nodes):
-        problem, where = f"no node has a GPU, and a {what} needs {gpus:g}", f"--gpus-per-{what} {gpus:g}"
-        fix = f"add a node that has one (ray start --num-gpus 1), or leave --gpus-per-{what} away"
+        problem, where = f"no node has a GPU, and a {what} needs {gpus:g}", GPUS[what].format(f"{gpus:g}")
+        fix = f"add a node that has one (ray start --num-gpus 1), or leave {GPUS[what].split()[0]} away"
     elif not held:
         problem = f"no node is large enough for one {what}, which needs {need}"
         where = where if not gpus else f"{where} --gpus-per-{what} {gpus:g}"

@@ -65,7 +65,7 @@ def saved(path: str, program: subprocess.Popen) -> int:
 
 
 def finished(program: subprocess.Popen, status: int = 0) -> list[str]:
-    out, err = program.communicate(timeout=120)
+    out, err = program.communicate(timeout=300)
     assert program.returncode == status, (out, err)
     assert "Traceback" not in out + err
     return [*out.splitlines(), *err.splitlines()]
@@ -104,7 +104,7 @@ def test_a_worker_is_killed_the_program_interrupted_and_killed_and_the_result_is
     [
         (("--batch", "7"), "nas: 2 processes cannot share batches of 7 equally; make batch a multiple of 2, and no "),
         (("--workers", "3"), "nas: --workers 3: 2 of 3 workers have room, each of which needs 1 CPUs; the cluster has"),
-        (("--device", "cuda"), "nas: --gpus-per-worker 1: no node has a GPU, and a worker needs 1; the cluster has "),
+        (("--device", "cuda"), "nas: --device cuda: no node has a GPU, and a worker needs 1; the cluster has "),
     ],
 )
 def test_mistakes_are_told_in_a_line(nodes, arguments, told, wanted):
