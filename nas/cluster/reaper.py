@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 MARK = "NAS_OWN_CLUSTER"
 GRACE = 3.0  # seconds in which Ray ends what it ends itself
+LOOKS = 10  # times that it looks, a second apart: what was just starting may start others
 
 
 @contextlib.contextmanager
@@ -37,10 +38,12 @@ def _reap(mark: str) -> None:
     if sys.stdin.buffer.read():
         return
     time.sleep(GRACE)
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-            if f"{MARK}={mark}".encode() in file.read().split(b"\0"):
-                os.kill(int(name), signal.SIGKILL)
+    for _ in range(LOOKS):
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                if f"{MARK}={mark}".encode() in file.read().split(b"\0"):
+                    os.kill(int(name), signal.SIGKILL)
+        time.sleep(1.0)
 
 
 if __name__ == "__main__":
