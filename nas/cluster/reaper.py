@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 MARK = "NAS_OWN_CLUSTER"
 GRACE = 3.0  # seconds in which Ray ends what it ends itself
-LOOKS = 10  # times that it looks, a second apart: what was just starting may start others
+LOOKS = 4  # times in a row, a second apart, that it must find nobody: what was just starting starts others
 
 
 @contextlib.contextmanager
@@ -38,12 +38,21 @@ def _reap(mark: str) -> None:
     if sys.stdin.buffer.read():
         return
     time.sleep(GRACE)
-    for _ in range(LOOKS):
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
-                if f"{MARK}={mark}".encode() in file.read().split(b"\0"):
-                    os.kill(int(name), signal.SIGKILL)
+    quiet = 0
+    while quiet < LOOKS:
+        quiet = 0 if _ended(mark) else quiet + 1
         time.sleep(1.0)
+
+
+def _ended(mark: str) -> bool:
+    """End all processes with the mark; whether there was one."""
+    found = False
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+            if f"{MARK}={mark}".encode() in file.read().split(b"\0"):
+                os.kill(int(name), signal.SIGKILL)
+                found = True
+    return found
 
 
 if __name__ == "__main__":
