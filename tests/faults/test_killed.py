@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,8 @@ def _killed_again_and_again(one, longest):
         one.start()
         time.sleep(chance.uniform(0.5, longest))
         one.kill()
-        assert one.leaves_nobody(), one.living()
+        # two helpers of Ray's, which train nothing, now and then live on for the minute that Ray gives them
+        assert one.leaves_nobody(90), [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in one.living()]
         now = one.told()
         ended = [told for told in before if told[2] != "running"]
         assert [told for told in now if told[0] in {number for number, *_ in ended}] == ended
