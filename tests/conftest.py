@@ -21,6 +21,7 @@ def pytest_configure():
     Programs that a test starts hear Ctrl-C, also where a shell started the tests in the background and deaf to it.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else a process that had a cluster of its own asks all others
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
