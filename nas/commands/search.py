@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from nas.commands.options import Device, Imports, Storage, Workers
 from nas.console import console, say
+
+if TYPE_CHECKING:
+    from nas.sources import Cluster
 
 
 def show(
@@ -99,7 +102,7 @@ def search(
 ) -> None:
     """Search a space under a budget; repeat it to go on."""
     from nas import run
-    from nas.sources import Cluster, Means
+    from nas.sources import Means
 
     flags = {
         "space": space,
@@ -112,16 +115,7 @@ def search(
         "sampler.screen": screen,
         "start_from": start_from or None,
     }
-    for option, value in (("address", address), ("cpus-per-trial", cpus), ("gpus-per-trial", gpus)):
-        if engine != "ray" and value is not None:
-            raise typer.BadParameter("goes with --engine ray", param_hint=f"--{option}")
-    if engine == "ray" and device != "auto":
-        fix = "--gpus-per-trial 0" if device == "cpu" else "--gpus-per-trial 1"
-        raise typer.BadParameter(f"{device} is not for --engine ray: give {fix}", param_hint="--device")
-    if gpus is not None and gpus > 1 and gpus % 1:
-        problem = f"{gpus:g} is neither a share of one GPU, such as 0.5, nor a whole number"
-        raise typer.BadParameter(problem, param_hint="--gpus-per-trial")
-    cluster = Cluster(address or "", cpus, gpus) if engine == "ray" else None
+    cluster = _cluster(engine, device, address, cpus, gpus)
     means = Means(device=device, workers=workers, imports=tuple(imports or ()), cluster=cluster)
     if replay is not None:
         if study is not None or any(value is not None for value in flags.values()):
@@ -135,6 +129,24 @@ def search(
         raise typer.BadParameter("goes with --engine table", param_hint="--table")
     kind = "table" if engine == "table" else "train"
     run.search(study, flags, means, console=console, engine=kind, table=table, storage=storage)
+
+
+def _cluster(engine: str, device: str, address: str | None, cpus: float | None, gpus: float | None) -> Cluster | None:
+    """The cluster that is asked for, if any; raises BadParameter for options that do not go together."""
+    if engine != "ray":
+        for option, value in (("address", address), ("cpus-per-trial", cpus), ("gpus-per-trial", gpus)):
+            if value is not None:
+                raise typer.BadParameter("goes with --engine ray", param_hint=f"--{option}")
+        return None
+    from nas.sources import Cluster
+
+    if device != "auto":
+        fix = "--gpus-per-trial 0" if device == "cpu" else "--gpus-per-trial 1"
+        raise typer.BadParameter(f"{device} is not for --engine ray: give {fix}", param_hint="--device")
+    if gpus is not None and gpus > 1 and gpus % 1:
+        problem = f"{gpus:g} is neither a share of one GPU, such as 0.5, nor a whole number"
+        raise typer.BadParameter(problem, param_hint="--gpus-per-trial")
+    return Cluster(address or "", cpus, gpus)
 
 
 def pareto(
