@@ -83,9 +83,9 @@ def training(seconds: float = 0.0, told=None):
     return train
 
 
-def search(opened: Study, trials: int, seconds: float = 0.0) -> str:
-    """Search until there are so many trials."""
-    return loop.run(opened, space_of(opened), Here(training(seconds)), Silent(), trials=trials)
+def search(opened: Study, trials: int, seconds: float = 0.0, begins=None) -> str:
+    """Search until there are so many trials; `begins` is told of each genotype whose training begins."""
+    return loop.run(opened, space_of(opened), Here(training(seconds, begins)), Silent(), trials=trials)
 
 
 def told(opened: Study) -> list[tuple]:
