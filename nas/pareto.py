@@ -46,7 +46,12 @@ def front(points: Sequence[Sequence[float | None]], objectives: Sequence[Objecti
     >>> front([(0.7, 9.0), (0.6, 4.0), (0.6, 5.0), (None, 1.0)], aims)
     [True, True, False, False]
     """
-    return [rank == 0 for rank in ranks(points, objectives)]
+    from moocore import is_nondominated
+
+    losses = _losses(points, objectives)
+    measured = np.isfinite(losses).all(axis=1)
+    measured[measured] = is_nondominated(losses[measured], keep_weakly=True)
+    return measured.tolist()
 
 
 def ranks(points: Sequence[Sequence[float | None]], objectives: Sequence[Objective]) -> list[int | None]:
@@ -152,7 +157,7 @@ def _losses(points: Sequence[Sequence[float | None]], objectives: Sequence[Objec
     for point in points:
         if len(point) != len(objectives):
             raise ValueError(f"{len(point)} values a point for {len(objectives)} objectives")
-    table = np.array([list(point) for point in points], dtype=float)
+    table = points if isinstance(points, np.ndarray) else np.array([list(point) for point in points], dtype=float)
     return table.reshape(-1, len(objectives)) * _signs(objectives)
 
 

@@ -14,6 +14,8 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, Protocol
 
+import numpy as np
+
 from nas import genotype as genotypes
 from nas import scores
 from nas.engines.engine import Engine, Job
@@ -111,7 +113,7 @@ class Search:
         self.began: dict[int, float] = {}  # when their trainings started
         self.stopped: set[int] = set()
         self.deaths: Counter[int] = Counter()  # workers that each trial lost in this run
-        self.past: dict[int, tuple[set[int], dict[int, rungs.Reached]]] = {}  # by rung: who ended, who had got there
+        self.rungs = {epochs: rungs.Rung(epochs, recipe.objectives) for epochs in recipe.stopping.rungs}
         self.failures = 0  # in a row, in this run
         self.why = ""
 
@@ -230,22 +232,15 @@ class Search:
     def _goes_on(self, number: int, rung: int) -> bool:
         """Compare a trial with all others that have reached the rung."""
         trials = self.study.trials()
-        reached = {other: one for other, one in self._ended_at(rung, trials).items() if other not in self.active}
-        for other, rows in self.active.items():
-            if len(rows) >= rung:
-                reached[other] = rungs.Reached(trials[other].cost, rows[rung - 1]["val_accuracy"])
-        one = reached.pop(number)
-        return rungs.goes_on(self.stopping, self.objectives, one, list(reached.values()))
-
-    def _ended_at(self, rung: int, trials: list[Trial]) -> dict[int, rungs.Reached]:
-        """Trials that ended and had reached the rung: each is looked at once."""
-        looked, reached = self.past.setdefault(rung, (set(), {}))
-        for trial in trials:
-            if trial.number not in looked and trial.state != "running":
-                looked.add(trial.number)
-                if len(trial.curve) >= rung:
-                    reached[trial.number] = rungs.Reached(trial.cost, trial.curve[rung - 1])
-        return reached
+        training = {
+            other: rungs.Reached(trials[other].cost, rows[rung - 1]["val_accuracy"])
+            for other, rows in self.active.items()
+            if len(rows) >= rung
+        }
+        one = training.pop(number)
+        ended = self.rungs[rung].others(trials, self.active)
+        others = np.concatenate([ended, rungs.table(list(training.values()), self.objectives)])
+        return rungs.goes_on(self.stopping, self.objectives, one, others)
 
 
 def _accuracies(rows: list[dict[str, Any]]) -> tuple[float, ...]:

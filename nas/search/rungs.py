@@ -13,13 +13,16 @@ place of 99.3 to 99.8 %), and so needs more epochs to the same front, not fewer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from nas import pareto
 from nas.cost import Cost
 from nas.pareto import Objective
 from nas.recipe import StoppingSettings
+from nas.trial import Trial
 from nas.units import OBJECTIVES, UNITS
 
 
@@ -31,18 +34,40 @@ class Reached:
     accuracy: float
 
 
-def goes_on(settings: StoppingSettings, objectives: tuple[str, ...], one: Reached, others: Sequence[Reached]) -> bool:
-    """Whether a training goes on from a rung that the `others` have reached too."""
-    peers = [other for other in others if _alike(one.cost, other.cost, settings.band)]
+class Rung:
+    """Those that got to a rung, after so many epochs; a row each that is made once, since there may be thousands."""
+
+    def __init__(self, epochs: int, objectives: tuple[str, ...]):
+        self.epochs, self.objectives = epochs, objectives
+        self.looked: set[int] = set()  # trials that ended
+        self.numbers = np.zeros(0, int)  # of those that had got here
+        self.rows = table([], objectives)
+
+    def others(self, trials: Sequence[Trial], active: Collection[int]) -> np.ndarray:
+        """The `table` of all trials that ended and had got here, but for `active` ones."""
+        new = [trial for trial in trials if trial.state != "running" and trial.number not in self.looked]
+        self.looked.update(trial.number for trial in new)
+        if there := [trial for trial in new if len(trial.curve) >= self.epochs]:
+            rows = table([Reached(trial.cost, trial.curve[self.epochs - 1]) for trial in there], self.objectives)
+            self.rows = np.concatenate([self.rows, rows])
+            self.numbers = np.append(self.numbers, [trial.number for trial in there])
+        return self.rows[~np.isin(self.numbers, list(active))]
+
+
+def table(trainings: Sequence[Reached], objectives: tuple[str, ...]) -> np.ndarray:
+    """Trainings at a rung: multiply-accumulates, then the values of the objectives, (n, 1 + objectives)."""
+    rows = [[one.cost.macs, *_values(one, objectives)] for one in trainings]
+    return np.array(rows, dtype=float).reshape(-1, 1 + len(objectives))
+
+
+def goes_on(settings: StoppingSettings, objectives: tuple[str, ...], one: Reached, others: np.ndarray) -> bool:
+    """Whether a training goes on from a rung that the `others` have reached too, a `table` of them."""
+    macs = one.cost.macs
+    peers = others[(macs < others[:, 0] * settings.band) & (others[:, 0] < macs * settings.band)]
     if len(peers) + 1 < settings.reduction:
         return True
-    ranks = pareto.ranks([_values(each, objectives) for each in (one, *peers)], _aims(objectives))
-    better = sum(rank < ranks[0] for rank in ranks[1:])
-    return better < (len(peers) + 1) / settings.reduction
-
-
-def _alike(one: Cost, other: Cost, band: float) -> bool:
-    return one.macs < other.macs * band and other.macs < one.macs * band
+    ranks = np.array(pareto.ranks(np.concatenate([table([one], objectives), peers])[:, 1:], _aims(objectives)))
+    return bool((ranks < ranks[0]).sum() < len(ranks) / settings.reduction)
 
 
 def _values(reached: Reached, objectives: tuple[str, ...]) -> list[float]:

@@ -11,7 +11,7 @@ from nas.cost import cost
 from nas.recipe import SamplerSettings
 from nas.search import front
 from nas.search.accuracy_model import FLOOR, PAIRS, finals, predict
-from nas.search.gain import expected_gain
+from nas.search.gain import Grid
 from nas.search.propose import Proposer
 from nas.search.sampler import Goal, Observation, make
 from nas.search.start import starts
@@ -34,6 +34,13 @@ def area_over_cells(prices, accuracies, low, high):
     return np.mean(
         [max([0.0, *(a for p, a in zip(prices, accuracies, strict=True) if p <= cell)]) for cell in cells[::50]]
     )
+
+
+def expected_gain(prices, accuracies, new, mean, deviation):
+    """The gain of new candidates beside what was bought."""
+    grid = Grid(np.concatenate([prices, new]))
+    grid.buy(prices, accuracies)
+    return grid.gains(new, mean, deviation)
 
 
 def test_the_gain_is_that_of_many_sampled_accuracies():
@@ -215,20 +222,35 @@ def test_several_workers_look_in_different_places(csn):
     assert not proposed & {tuple(seen.record.items()) for seen in history}
 
 
+def noted(monkeypatch):
+    """The grids that samplers make from now on, with what they were first told."""
+    grids = []
+
+    class Noted(Grid):
+        def __init__(self, prices):
+            super().__init__(prices)
+            grids.append(self)
+
+        def buy(self, *bought):
+            self.bought = bought
+            super().buy(*bought)
+
+        def gains(self, *asked):
+            self.asked = asked
+            return super().gains(*asked)
+
+    monkeypatch.setattr(front, "Grid", Noted)
+    return grids
+
+
 def test_a_running_trial_counts_as_if_it_had_ended_as_predicted(csn, monkeypatch):
     """The best candidate, once in training, is bought at its cost and predicted accuracy when gains are reckoned."""
     surrogate, sampler = Surrogate(csn, 3), make(SamplerSettings(kind="front", startup=4), csn, GOAL)
-    history, calls = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(20)]), []
-
-    def noted(prices, accuracies, new, mean, deviation):
-        calls.append((prices, accuracies, new, mean))
-        return expected_gain(prices, accuracies, new, mean, deviation)
-
-    monkeypatch.setattr(front, "expected_gain", noted)
+    history, grids = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(20)]), noted(monkeypatch)
     best = next(sampler.propose(history, 9)).record
     history.append(Observation(best, None, {}, state="running", curve=(0.01,)))
     next(sampler.propose(history, 9))
-    (prices, _, new, mean), (more, accuracies, *_) = calls
+    (prices, _, new, mean, _), (more, accuracies, *_) = ((*grid.bought, *grid.asked) for grid in grids)
     where = np.flatnonzero((new == np.log(cost(csn.genotype(best)).macs / 1e9)).all(1))
     assert len(more) == len(prices) + 1 == 21
     assert any(accuracies[-1] == pytest.approx(mean[index], abs=1e-6) for index in where)
@@ -238,27 +260,23 @@ def test_a_running_trial_counts_as_if_it_had_ended_as_predicted(csn, monkeypatch
 def test_stopped_trials_inform_the_model(csn, monkeypatch):
     """They are told to it with the error of their line, they buy nothing, and none is proposed again."""
     surrogate, sampler = Surrogate(csn, 3), make(SamplerSettings(kind="front", startup=4), csn, GOAL)
-    history, calls, bought = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(12)]), [], []
+    history, calls = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(12)]), []
     for number in range(20, 26):
         record = csn.draw(Random(number))
         curve = (surrogate.accuracy(record) / 2,)
         history.append(Observation(record, None, {}, state="stopped", curve=curve))
 
-    def noted(rows, values, errors, *more):
+    def told(rows, values, errors, *more):
         calls.append((values, errors))
         return predict(rows, values, errors, *more)
 
-    def counted(prices, *more):
-        bought.append(len(prices))
-        return expected_gain(prices, *more)
-
-    monkeypatch.setattr(front, "predict", noted)
-    monkeypatch.setattr(front, "expected_gain", counted)
+    monkeypatch.setattr(front, "predict", told)
+    grids = noted(monkeypatch)
     proposed = {tuple(one.record.items()) for one in islice(sampler.propose(history, 9), 500)}
     (values, errors), expected = calls[0], [surrogate.accuracy(seen.record) for seen in history]
     assert values == pytest.approx(expected)  # the line is exact here
     assert (errors[:12] == 0).all() and errors[12:] == pytest.approx(FLOOR)
-    assert bought == [12]
+    assert [len(grid.bought[0]) for grid in grids] == [12]
     assert not proposed & {tuple(seen.record.items()) for seen in history}
 
 
@@ -270,3 +288,55 @@ def test_a_budget_that_nothing_meets_ends_in_plain_draws():
         Goal(("accuracy", "gflops"), Budget.parse("1e-6gflops".replace("1e-6", "0.000001"))),
     )
     assert len(list(islice(sampler.propose([], 0), 5))) == 5
+
+
+def begun(csn, sampler, count, looks):
+    """A history of complete and running trials, and `count` more, each the first proposal after those before."""
+    surrogate = Surrogate(csn, 3)
+    history = observed(csn, surrogate, [csn.draw(Random(number)) for number in range(30)])
+    history += [Observation(csn.draw(Random(number)), None, {}, state="running") for number in range(100, 140)]
+    for number in range(count):
+        looks.append(sampler.outlook)
+        history.append(Observation(next(sampler.propose(history, number)).record, None, {}, state="running"))
+    return history
+
+
+def test_for_many_workers_one_look_serves_several_proposals(csn):
+    """One for each eight trials that are running, 40 and more here; each differs from those before."""
+    sampler, looks = make(SamplerSettings(kind="front", startup=4), csn, GOAL), []
+    history = begun(csn, sampler, 15, looks)
+    assert [looks.count(look) for look in dict.fromkeys(looks[1:])] == [
+        6,
+        7,
+        1,
+    ]  # 8 k < 40 + k for k up to 5; 8 k < 46 + k up to 6
+    assert len({tuple(seen.record.items()) for seen in history}) == len(history)
+
+
+def test_what_was_begun_since_a_look_counts_as_predicted(csn):
+    """The order is that of gains worked out anew for all, after a few were begun."""
+    sampler = make(SamplerSettings(kind="front", startup=4), csn, GOAL)
+    history = begun(csn, sampler, 4, [])
+    first = next(sampler.propose(history, 9)).record
+    outlook = sampler.outlook
+    gains = outlook.grid.gains(outlook.prices, outlook.mean, outlook.deviation)
+    left = {index for index, record in enumerate(outlook.records) if record not in [seen.record for seen in history]}
+    assert outlook.records[max(left, key=lambda index: gains[index])] == first
+    ranked = [outlook.place[tuple(record.items())] for record in islice(outlook.ranked(), 50)]
+    assert [gains[index] for index in ranked] == sorted((gains[index] for index in left), reverse=True)[:50]
+
+
+def test_what_others_begin_or_fails_is_no_candidate_of_a_look(csn):
+    sampler = make(SamplerSettings(kind="front", startup=4), csn, GOAL)
+    history = begun(csn, sampler, 2, [])
+    outlook, elsewhere = sampler.outlook, csn.draw(Random(999))
+    history += [Observation(elsewhere, None, {}, state="running"), Observation(elsewhere, None, {}, state="failed")]
+    assert next(sampler.propose(history, 9)).record not in [seen.record for seen in history]
+    assert sampler.outlook is outlook
+
+
+def test_a_shorter_history_is_another_one(csn):
+    sampler = make(SamplerSettings(kind="front", startup=4), csn, GOAL)
+    history = begun(csn, sampler, 3, [])
+    again = make(SamplerSettings(kind="front", startup=4), csn, GOAL)
+    assert next(sampler.propose(history[:-1], 5)) == next(again.propose(history[:-1], 5))

@@ -6,7 +6,9 @@ import pytest
 
 from nas.cost import Cost
 from nas.recipe import StoppingSettings
-from nas.search.rungs import Reached, goes_on
+from nas.search import rungs
+from nas.search.rungs import Reached, Rung, table
+from nas.trial import Trial
 
 TWO = ("accuracy", "gflops")
 SETTINGS = StoppingSettings(rungs=(1, 3), reduction=3.0, band=2.0)
@@ -16,6 +18,11 @@ def reached(accuracy, gflops, interactions=0):
     """A training at a rung."""
     blank = dict.fromkeys(Cost._fields, 0) | {"receptive_field": (1, 1, 1)}
     return Reached(Cost(**blank | {"conv_macs": round(gflops * 1e9), "interactions": interactions}), accuracy)
+
+
+def goes_on(settings, objectives, one, others):
+    """Whether a training goes on among others."""
+    return rungs.goes_on(settings, objectives, one, table(others, objectives))
 
 
 def those_that_go_on(trainings, settings=SETTINGS, objectives=TWO):
@@ -92,3 +99,24 @@ def test_equals_go_on_together():
     """Nobody is better than another, and a coin would make a search depend on more than its seed."""
     assert those_that_go_on([reached(0.5, 4)] * 5) == [0, 1, 2, 3, 4]
     assert those_that_go_on([reached(0.5, 4)] * 2 + [reached(0.4, 4)] * 4) == [0, 1]
+
+
+def ended(number, *curve, state="complete"):
+    """A trial that ended with this curve, at as many GFLOPs as its number."""
+    rows = [{"val_accuracy": accuracy} for accuracy in curve]
+    return Trial(number, state, {}, "", f"key {number}", reached(0.5, number).cost, outcome={"curve": rows})
+
+
+def test_a_rung_has_those_that_ended_and_had_got_there():
+    rung = Rung(2, TWO)
+    trials = [ended(0, 0.1, 0.2), ended(1, 0.3, state="stopped"), ended(2, 0.4, 0.5, 0.6), ended(3, state="running")]
+    assert rung.others(trials, {3}).tolist() == [[0.0, 0.2, 0.0], [2e9, 0.5, 2.0]]
+    trials[3] = ended(3, 0.7, 0.8, state="stopped")
+    assert rung.others(trials, ()).tolist() == [[0.0, 0.2, 0.0], [2e9, 0.5, 2.0], [3e9, 0.8, 3.0]]
+
+
+def test_a_trial_that_another_driver_ended_is_not_there_twice():
+    """It is still active here."""
+    rung = Rung(1, TWO)
+    assert len(rung.others([ended(1, 0.1), ended(2, 0.2)], {2: []})) == 1
+    assert len(rung.others([ended(1, 0.1), ended(2, 0.2)], {})) == 2
