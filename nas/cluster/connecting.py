@@ -69,7 +69,7 @@ def imported():
     try:
         import ray
     except ImportError:
-        fix = "pip install 'video-nas[ray]', or --engine local"
+        fix = "pip install 'video-nas[ray]', or leave --engine ray away"
         raise NasError("Ray is not installed", where="--engine ray", fix=fix) from None
     ray._private.worker._worker_logs_enabled = False  # paragraphs on every node that is lost; we say it in a line
     return ray

@@ -35,7 +35,7 @@ from nas.units import OBJECTIVES, UNITS, Budget
 DRAWN, MUTATED = 300, 900  # candidates of a proposal
 SPREAD = 200  # candidates of the space-filling start
 SMALL = 1_000  # records up to which all of a space are candidates
-KEPT = 20_000  # candidates that are remembered beside the trials
+KEPT = 5_000  # candidates that are remembered beside the trials
 SERVED = 8  # running trials for each proposal that a look serves
 
 

@@ -2,15 +2,17 @@
 
     python tests/benchmarks/bench_scale.py proposals [--sampler front] [--slow 10]
     python tests/benchmarks/bench_scale.py played [--sampler uniform] [--trials 10000] [--slow 1.0] [--profile]
+    python tests/benchmarks/bench_scale.py sleepers [--sampler front] [--trials 10000] [--workers 200] [--seconds 30]
     python tests/benchmarks/bench_scale.py trials [--trials 2000] [--workers 2]
     python tests/benchmarks/bench_scale.py workers [--workers 40] [--minutes 4] [--seconds 30]
 
 `proposals` asks samplers for networks after histories of several lengths, up to where one takes `--slow` seconds. The
 others run the real driver, reporter and store (a SQLite study on disk, the space csn, curves of 8 epochs, two rungs):
-`played` plays 200 trainings at once in this process, as fast as the driver takes them, up to where a proposal
-takes `--slow` seconds; `trials` has Ray Tune run trainings that take no time; `workers` has it run ones that sleep, as
-processes that do not load torch, and tells which part of the time they slept. Other programs on the machine disturb
-wall times: processor time is told beside them.
+`played` plays 200 trainings at once in this process, as fast as the driver takes them, up to where a proposal takes
+`--slow` seconds; `sleepers` plays them in real time, each as a worker that sleeps, waits for the driver's answer after
+each epoch and then for its next job; `trials` has Ray Tune run trainings that take no time; `workers` has it run ones
+that sleep, as processes that do not load torch. `sleepers` and `workers` tell which part of the time was slept. Other
+programs on the machine disturb wall times: processor time is told beside them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from heapq import heappop, heappush
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -136,32 +139,63 @@ class Played:
 
     def run(self, driver: Driver) -> None:
         """Until the driver has no more."""
-        started, more = driver.reporter.started, True
+        started = driver.reporter.started
 
         def noted(trial, trials):
             self.trials[trial.number] = trial
             started(trial, trials)
 
         driver.reporter.started = noted
-        running: list[tuple[Job, list, Iterator]] = []
+        self._play(driver)
+
+    def _play(self, driver: Driver) -> None:
+        more, running = True, []
         while more or running:
             while more and len(running) < self.workers:
                 job = driver.next()
                 if more := job is not None:
                     running.append((job, [], iter(self._rows(job))))
             if running:
-                self._epoch(driver, running, self.rng.randrange(len(running)))
+                place = self.rng.randrange(len(running))
+                if not self._told(driver, running[place]):
+                    running.pop(place)
 
     def _rows(self, job: Job) -> list[dict]:
         return [row | TOLD for row in self.surrogate.curve(self.trials.pop(job.number), job.seed)]
 
-    def _epoch(self, driver: Driver, running: list, place: int) -> None:
-        job, rows, left = running[place]
-        rows.append(next(left))
+    def _told(self, driver: Driver, training: tuple[Job, list, Iterator], more: dict | None = None) -> bool:
+        """Tell the driver of the next epoch; whether the training goes on."""
+        job, rows, left = training
+        rows.append(next(left) | (more or {}))
         if driver.epoch(job.number, rows[-1]) and len(rows) < EPOCHS:
-            return
-        running.pop(place)
+            return True
         driver.ended(job.number, OUTCOME | {"accuracy": rows[-1]["val_accuracy"], "seconds": 10.0, "curve": rows})
+        return False
+
+
+class Sleepers(Played):
+    """The same in real time, where each training sleeps `seconds`."""
+
+    def __init__(self, surrogate: Surrogate, workers: int, seconds: float):
+        super().__init__(surrogate, workers)
+        self.epoch = seconds / EPOCHS
+
+    def _play(self, driver: Driver) -> None:
+        more, tie, sleeping = True, count(), []
+        while more or sleeping:
+            if more and len(sleeping) < self.workers:
+                job = driver.next()
+                if more := job is not None:
+                    self._sleep(sleeping, next(tie), (job, [], iter(self._rows(job))))
+            if sleeping and (sleeping[0][0] <= time.time() or len(sleeping) == self.workers or not more):
+                wakes, began, _, training = heappop(sleeping)
+                time.sleep(max(0.0, wakes - time.time()))
+                if self._told(driver, training, {"slept": [began, wakes]}):
+                    self._sleep(sleeping, next(tie), training)
+
+    def _sleep(self, sleeping: list, tie: int, training: tuple) -> None:
+        now = time.time()
+        heappush(sleeping, (now + self.epoch, now, tie, training))
 
 
 def slept(described, *, seed: int, on_epoch, on_step, device: str, seconds: float = 0.0) -> dict:
@@ -197,13 +231,25 @@ def made(sampler: str, trials: int, rungs: tuple[int, ...] = RUNGS) -> Iterator[
 
 def played(options: argparse.Namespace) -> None:
     """200 trainings at once, in this process."""
+    played_by(options, Played)
+
+
+def sleepers(options: argparse.Namespace) -> None:
+    """200 trainings at once that sleep."""
+    found = played_by(options, partial(Sleepers, seconds=options.seconds))
+    used(found, options.workers or PLAYED, options.seconds)
+
+
+def played_by(options: argparse.Namespace, engine_of: Callable) -> list[Trial]:
+    """The trials of a search on an engine of this process."""
     with made(options.sampler, options.trials) as (opened, found, reporter):
-        engine = Played(Surrogate(found, 0, epochs=EPOCHS), options.workers or PLAYED)
+        engine = engine_of(Surrogate(found, 0, epochs=EPOCHS), options.workers or PLAYED)
         watched = Watched(engine, opened, every=options.every, slow=options.slow)
         run = partial(loop.run, opened, found, watched, reporter, trials=options.trials)
         profiled(run) if options.profile else print(run())
         states = [trial.state for trial in opened.trials()]
         print({state: states.count(state) for state in set(states)}, f"peak {peak():.0f} MiB")
+        return opened.trials()
 
 
 def proposals(options: argparse.Namespace) -> None:
@@ -275,21 +321,21 @@ def trials(options: argparse.Namespace) -> None:
 
 def workers(options: argparse.Namespace) -> None:
     """Trainings that sleep, on as many workers of Ray as are asked for, and how much of the time these slept."""
-    count = options.workers or 40
-    options.trials = int(count * options.minutes * 60 / options.seconds)
-    found = on_ray(options, partial(slept, seconds=options.seconds), count, rungs=())
-    used(found, count, options.seconds)
+    number = options.workers or 40
+    options.trials = int(number * options.minutes * 60 / options.seconds)
+    found = on_ray(options, partial(slept, seconds=options.seconds), number, rungs=())
+    used(found, number, options.seconds)
 
 
-def used(found: list, count: int, seconds: float) -> None:
+def used(found: list, number: int, seconds: float) -> None:
     """Print the utilisation from when all workers slept for the first time to when the first had nothing more to do."""
     rows = [[row["slept"] for row in trial.rows] for trial in found]
-    began = max(sorted(each[0][0] for each in rows)[:count])
+    began = max(sorted(each[0][0] for each in rows)[:number])
     last = max(each[0][0] for each in rows)  # the last training began: all workers had work until then
     slept = sum(max(0.0, min(to, last) - max(start, began)) for each in rows for start, to in each)
     told = sum(each[-1][1] - each[0][0] for each in rows if len(each) == EPOCHS)
     whole = sum(len(each) == EPOCHS for each in rows)
-    print(f"{count} workers, all busy for {last - began:.0f} s: utilisation {slept / (last - began) / count:.1%}")
+    print(f"{number} workers, all busy for {last - began:.0f} s: utilisation {slept / (last - began) / number:.1%}")
     print(f"a training of {seconds:g} s lasted {told / max(whole, 1):.2f} s, {len(found) - whole} of them stopped")
 
 
@@ -301,7 +347,7 @@ def peak() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["proposals", "played", "trials", "workers"])
+    parser.add_argument("what", choices=["proposals", "played", "sleepers", "trials", "workers"])
     parser.add_argument("--sampler", default="uniform")
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--every", type=int, default=500)
@@ -311,7 +357,8 @@ def main() -> None:
     parser.add_argument("--slow", type=float, default=0.0)
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
-    {"proposals": proposals, "played": played, "trials": trials, "workers": workers}[options.what](options)
+    modes = {"proposals": proposals, "played": played, "sleepers": sleepers, "trials": trials, "workers": workers}
+    modes[options.what](options)
 
 
 if __name__ == "__main__":
