@@ -248,7 +248,5 @@ def obituary(text: str, worker: dict[str, Any]) -> str:
         return f"its worker{place} cannot be reached any more"
     if "its worker process has died" in told:
         return f"its worker{place} was killed or crashed"
-    lines = [
-        line for line in text.splitlines() if line.strip() and line[0] != "\t" and "The actor never ran" not in line
-    ]
+    lines = [line for line in text.splitlines() if line.strip() and line[0] != "\t" and NEVER not in line]
     return f"its worker{place} was lost: {lines[-1].strip() if lines else 'no reason given'}"
