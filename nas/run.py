@@ -49,28 +49,29 @@ def search(
     asked = session.request(target, flags)
     address = studies.address_of(asked.folder, storage)
     alone = driving(asked.folder, shared=address is not None)
-    with files.tidied(asked.folder, LOCK), alone, ExitStack() as leaving:
+    with files.tidied(asked.folder, LOCK), alone:
         try:
-            if begun := session.begun(asked, address):
-                study, space = begun
-                wanted = session.wanted(study, asked)
-                if wanted.timed:
-                    costing.resume(space, wanted.limits, study.folder, console, quiet=means.undisturbed)
-            else:
-                study, wanted = None, asked.recipe
-                registry.require(wanted.sampler.kind, "sampler")  # what is unknown: before anything is written
-                loop.screen_of(wanted)
-                space = session.open_space(wanted, _measuring(wanted, asked.folder, console))
-                known, over = starts(space, wanted.start_from, wanted.limits)
-                if wanted.start_from:
-                    _tell_starts(known, over, console)
-            leaving.enter_context(means.reached())
-            source = _source(wanted, space, means, engine, table, console)
-            if study is None:
-                told = costing.keep(space, asked.folder, quiet=means.undisturbed) if wanted.timed else ""
-                study, space = session.start(asked, space, source, known, told, address)
-            session.check_source(study, source)
-            _search(study, space, source, asked.recipe.trials, means, console)
+            with ExitStack() as leaving:  # in there, an interrupt may be the end of a cluster
+                if begun := session.begun(asked, address):
+                    study, space = begun
+                    wanted = session.wanted(study, asked)
+                    if wanted.timed:
+                        costing.resume(space, wanted.limits, study.folder, console, quiet=means.undisturbed)
+                else:
+                    study, wanted = None, asked.recipe
+                    registry.require(wanted.sampler.kind, "sampler")  # what is unknown: before anything is written
+                    loop.screen_of(wanted)
+                    space = session.open_space(wanted, _measuring(wanted, asked.folder, console))
+                    known, over = starts(space, wanted.start_from, wanted.limits)
+                    if wanted.start_from:
+                        _tell_starts(known, over, console)
+                leaving.enter_context(means.reached())
+                source = _source(wanted, space, means, engine, table, console)
+                if study is None:
+                    told = costing.keep(space, asked.folder, quiet=means.undisturbed) if wanted.timed else ""
+                    study, space = session.start(asked, space, source, known, told, address)
+                session.check_source(study, source)
+                _search(study, space, source, asked.recipe.trials, means, console)
         except KeyboardInterrupt:
             say(console, "interrupted: every finished trial is kept, and the same command goes on")
             sys.exit(INTERRUPTED)

@@ -103,3 +103,28 @@ def test_a_node_is_killed_and_another_one_joins(recipe):
     assert said.count("it is trained again") == 1 and "Traceback" not in said
     assert "its node died" in said or "cannot be reached any more" in said
     assert not (place / "checkpoints").exists()
+
+
+def test_the_head_is_killed_and_the_same_command_goes_on_with_another_one(recipe):
+    """One line within half a minute, of ours; what had ended is kept."""
+    place = recipe / "studies" / "small"
+    (place / "study.yaml").write_text((place / "study.yaml").read_text().replace("epochs: 3", "epochs: 20"))
+    command = ["search", "studies/small", "--trials", "4", "--engine", "ray", "--cpus-per-trial", "1", "--address"]
+    with cluster(cpus=1) as nodes:
+        process = running([*command, nodes.address], recipe)
+        try:
+            wait_for(lambda: studies.exists(place) and len(studies.open_study(place).trials()) > 1, 120, process)
+            nodes.kill(nodes.nodes[0])
+            assert process.wait(timeout=60) == 1
+        finally:
+            process.kill()
+            said = (recipe / "out").read_text()
+            print(said)
+    assert "Traceback" not in said and "The program will terminate" not in said
+    assert said.splitlines()[-1].startswith("nas: Ray at ") and "the cluster was lost: its head does not" in said
+    before = [trial for trial in studies.open_study(place).trials() if trial.state != "running"]
+    with cluster(cpus=1) as nodes:
+        assert running([*command, nodes.address], recipe).wait(timeout=120) == 0, (recipe / "out").read_text()
+    trials = studies.open_study(place).trials()
+    assert before and trials[: len(before)] == before and {trial.state for trial in trials} <= {"complete", "stopped"}
+    assert len({trial.key for trial in trials}) == 4

@@ -16,7 +16,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 
-from nas.cluster import probe
+from nas.cluster import nodes, probe
+from nas.cluster.pulse import felt
 from nas.cluster.reaper import reaped
 from nas.errors import NasError
 
@@ -54,7 +55,8 @@ def connected(address: str = "", *, cpus: int | None = None, gpus: int | None = 
         try:
             _init(ray, found, cpus, gpus)
             _heard_again(before)
-            yield found
+            with felt(ray.get_runtime_context().gcs_address, nodes.own_address()):
+                yield found
         finally:
             ray.shutdown()
             _heard_again(before)

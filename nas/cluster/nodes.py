@@ -62,6 +62,15 @@ def alive() -> list[Node]:
     return sorted(found, key=lambda node: (node.name, node.id))
 
 
+def own_address() -> str:
+    """HOST:PORT at which the node of this process takes connections."""
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+    node = next(node for node in ray.nodes() if node["NodeID"] == own)
+    return f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+
+
 def here() -> str:
     """The name of the node that this process runs on; of its host where Ray does not tell."""
     import platform
