@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import contextmanager
+from itertools import islice
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,9 +20,10 @@ from nas.data_settings import METRICS
 from nas.trial import Trial
 from nas.units import brief
 
-ROWS = 8  # of the front, in the live picture
+ROWS, TRAINING = 8, 8  # of the front, and trials in training, in the live picture
 EARLY = 0.05  # share of a trial's steps before which its pace says nothing
 BETWEEN_PICTURES = 0.25  # seconds
+SHARE = 0.05  # of the driver's time that pictures may take: of 200 workers there is news every few milliseconds
 
 
 class SearchReporter:
@@ -35,7 +37,9 @@ class SearchReporter:
         self.running: dict[int, _Running] = {}
         self.took: list[float] = []  # seconds of the trials that ended in this search
         self.live: Live | None = None
-        self.drawn = 0.0
+        self.drawn, self.drawing = 0.0, 0.0  # when the last picture was drawn, and the seconds that this took
+        self.best: list[Trial] = []  # the front of the trials that were looked at
+        self.looked: set[int] = set()
 
     @contextmanager
     def shown(self):
@@ -58,13 +62,12 @@ class SearchReporter:
     def step(self, number: int, done: int, total: int) -> None:
         """Training steps of a trial."""
         self.running[number].share = done / total
-        if time.monotonic() - self.drawn > BETWEEN_PICTURES:
-            self._refresh()
+        self._refresh(BETWEEN_PICTURES)
 
     def epoch(self, number: int, row: dict) -> None:
         """An epoch of a trial ended."""
         self.running[number].rows.append(row)
-        self._refresh()
+        self._refresh(BETWEEN_PICTURES)
 
     def died(self, number: int, reason: str) -> None:
         """A trial lost its worker, and is trained again."""
@@ -87,10 +90,21 @@ class SearchReporter:
     def _line(self, text: str) -> None:
         say(self.live.console if self.live else self.console, text)
 
-    def _refresh(self) -> None:
-        if self.live:
-            self.drawn = time.monotonic()
+    def _refresh(self, pause: float = 0.0) -> None:
+        """Draw the picture, unless the last one was drawn less than a `pause` ago."""
+        began = time.monotonic()
+        if self.live and began - self.drawn >= max(pause, self.drawing / SHARE):
             self.live.update(self._picture())
+            self.drawn = time.monotonic()
+            self.drawing = self.drawn - began
+
+    def _front(self) -> list[Trial]:
+        """The front of all known trials; each is looked at once."""
+        new = [trial for trial in self.known if trial.state == "complete" and trial.number not in self.looked]
+        if new:
+            self.looked.update(trial.number for trial in new)
+            self.best = fronts.front([*self.best, *new], self.objectives)
+        return self.best
 
     def _describe(self, trial: Trial) -> str:
         costs = ", ".join(f"{unit.of(trial.cost):.3g} {unit.label}" for unit in brief(trial.cost))
@@ -115,7 +129,7 @@ class SearchReporter:
         if trial.state == "stopped":
             after = count(len(trial.curve), "epoch")
             return f"stopped after {after} of {self.epochs} at accuracy {trial.curve[-1]:.3f}, {took}"
-        front = fronts.front(self.known, self.objectives)
+        front = self._front()
         place = "on the front" if trial.number in {best.number for best in front} else "behind the front"
         return f"accuracy {accuracy(trial)} in {took}, {place} of {len(front)}"
 
@@ -135,14 +149,15 @@ class SearchReporter:
     def _picture(self) -> Group:
         done = sum(trial.state != "running" for trial in self.known)
         parts = [Text(f"{self.name}: {done} of {self.trials} trials, {self._left()}", style="bold")]
-        for one in self.running.values():
+        for one in islice(self.running.values(), TRAINING):
             last = f", accuracy {one.rows[-1]['val_accuracy']:.3f}" if one.rows else ""
             parts.append(Text(f"trial {one.trial.number}: {self._describe(one.trial)}"))
             bar = "━" * round(30 * one.share) + "╌" * (30 - round(30 * one.share))
             epoch = min(self.epochs, len(one.rows) + 1)
             parts.append(Text(f"  {bar} epoch {epoch} of {self.epochs}{last}"))
-        best = fronts.front(self.known, self.objectives)
-        if best:
+        if len(self.running) > TRAINING:
+            parts.append(Text(f"and {len(self.running) - TRAINING} more in training"))
+        if best := self._front():
             parts.append(front_table(best, title=f"front so far ({len(best)})", rows=ROWS))
         return Group(*parts)
 

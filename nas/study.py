@@ -219,14 +219,13 @@ class Study:
 
     def observations(self, known: Sequence[Trial], curves: Mapping[int, Sequence[float]]) -> list[Observation]:
         """Trials as samplers see them; `curves` has the accuracies so far of those in training."""
-        return [self._observation(trial, curves) for trial in known]
+        return [self._observed.get(trial.number) or self._observation(trial, curves) for trial in known]
 
     def _observation(self, trial: Trial, curves: Mapping[int, Sequence[float]]) -> Observation:
-        if trial.state == "running" or trial.number in curves:
-            return observation(trial, self.recipe.objectives, curves)
-        if trial.number not in self._observed:
-            self._observed[trial.number] = observation(trial, self.recipe.objectives, {})
-        return self._observed[trial.number]
+        made = observation(trial, self.recipe.objectives, curves)
+        if trial.state != "running" and trial.number not in curves:
+            self._observed[trial.number] = made
+        return made
 
     def set(self, name: str, value: Any) -> None:
         """Write a fact about the study."""

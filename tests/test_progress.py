@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from rich.console import Console
 
+from nas import fronts, progress, space
 from nas import genotype as genotypes
-from nas import progress, space
 from nas.cost import cost
 from nas.network import key
 from nas.progress import SearchReporter
@@ -112,6 +112,28 @@ def test_the_picture_ends_with_the_front(found, clock):
     title = next(number for number, line in enumerate(lines) if line.startswith("front so far ("))
     assert title > 2 and "accuracy" in lines[title + 1]
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_of_many_that_train_a_few_are_drawn(found, clock):
+    reporter, _ = reporter_of(workers=200)
+    known = [ended(trial(found, 0), 0.1, 0.2, 0.3, 0.4)] + [trial(found, number) for number in range(1, 201)]
+    for one in known[1:]:
+        reporter.started(one, known)
+    lines = shown(reporter)
+    assert [line.split(":")[0] for line in lines if line.startswith("trial ") and ":" in line] == [
+        f"trial {number}" for number in range(1, 9)
+    ]
+    assert "and 192 more in training" in lines and any(line.startswith("front so far (1)") for line in lines)
+    assert len(lines) < 40
+
+
+def test_the_front_is_that_of_all_trials_as_they_end(found):
+    reporter, _ = reporter_of()
+    known, rng = [], Random(0)
+    for number in range(40):
+        known.append(ended(trial(found, number), *[rng.random()] * (EPOCHS if number % 3 else 2)))
+        reporter.known = list(known)
+        assert reporter._front() == fronts.front(known, OBJECTIVES)
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])

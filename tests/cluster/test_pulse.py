@@ -13,9 +13,7 @@ import pytest
 from nas.cluster import pulse
 from nas.errors import NasError
 
-LOST = (
-    r"^Ray at 127\.0\.0\.1:\d+: the cluster was lost: {} does not answer any more \(connection refused\); what "
-)
+LOST = r"^Ray at 127\.0\.0\.1:\d+: the cluster was lost: {} does not answer any more \(connection refused\); what "
 
 
 @pytest.fixture
