@@ -17,6 +17,7 @@ from rich.text import Text
 from nas import fronts
 from nas.console import count, digits, duration, say
 from nas.data_settings import METRICS
+from nas.ended import Ended
 from nas.trial import Trial
 from nas.units import brief
 
@@ -38,8 +39,8 @@ class SearchReporter:
         self.took: list[float] = []  # seconds of the trials that ended in this search
         self.live: Live | None = None
         self.drawn, self.drawing = 0.0, 0.0  # when the last picture was drawn, and the seconds that this took
-        self.best: list[Trial] = []  # the front of the trials that were looked at
-        self.looked: set[int] = set()
+        self.over = Ended()
+        self.best: list[Trial] = []  # the front of those that are over
 
     @contextmanager
     def shown(self):
@@ -100,11 +101,14 @@ class SearchReporter:
 
     def _front(self) -> list[Trial]:
         """The front of all known trials; each is looked at once."""
-        new = [trial for trial in self.known if trial.state == "complete" and trial.number not in self.looked]
-        if new:
-            self.looked.update(trial.number for trial in new)
+        if new := self.over.new(self.known):
             self.best = fronts.front([*self.best, *new], self.objectives)
         return self.best
+
+    def _ended(self) -> int:
+        """How many of the known trials have ended."""
+        self._front()
+        return len(self.over)
 
     def _describe(self, trial: Trial) -> str:
         costs = ", ".join(f"{unit.of(trial.cost):.3g} {unit.label}" for unit in brief(trial.cost))
@@ -142,13 +146,12 @@ class SearchReporter:
         if not finished:
             return "time left unknown"
         mean = sum(finished) / len(finished)
-        waiting = max(0, self.trials - sum(t.state != "running" for t in self.known) - len(self.running))
+        waiting = max(0, self.trials - self._ended() - len(self.running))
         left = waiting * mean + sum(one.left(mean) for one in self.running.values())
         return f"about {duration(left / self.workers)} left"
 
     def _picture(self) -> Group:
-        done = sum(trial.state != "running" for trial in self.known)
-        parts = [Text(f"{self.name}: {done} of {self.trials} trials, {self._left()}", style="bold")]
+        parts = [Text(f"{self.name}: {self._ended()} of {self.trials} trials, {self._left()}", style="bold")]
         for one in islice(self.running.values(), TRAINING):
             last = f", accuracy {one.rows[-1]['val_accuracy']:.3f}" if one.rows else ""
             parts.append(Text(f"trial {one.trial.number}: {self._describe(one.trial)}"))

@@ -7,7 +7,7 @@ training; that one is trained again under its number and seed, and comes out as 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Study:
         self._ids: list[int] = []  # Optuna's ids of them
         self._keys: set[str] = set()  # their networks
         self._running: dict[int, dict[str, Any]] = {}  # what is on record of those that run, by id
+        self._open: set[int] = set()  # their numbers
         self._observed: dict[int, Observation] = {}  # trials that ended, as samplers see them
         self._stale: set[int] | None = None  # what a lone driver has written since; None: anybody may have
 
@@ -90,6 +91,11 @@ class Study:
         if self._stale:
             self._stale.clear()
         return list(self._known)
+
+    @property
+    def keys(self) -> Set[str]:
+        """Networks of all trials, as they were last read."""
+        return self._keys
 
     def changes(self) -> tuple[int, int]:
         """Two numbers of which one grows or shrinks whenever something happens to a trial."""
@@ -172,7 +178,7 @@ class Study:
         """Running trials that nobody trains any more; this driver trains the `active` ones."""
         known = self.trials()
         if self._holds is None:
-            return [trial for trial in known if trial.state == "running" and trial.number not in active]
+            return [known[number] for number in sorted(self._open.difference(active))]
         return [known[number] for number in self._holds.orphans(active) if number < len(known)]
 
     def take(self, number: int) -> Trial | None:
@@ -268,8 +274,10 @@ class Study:
             self._keys.add(trial.key)
         if row.state == "RUNNING":
             self._running[row.trial] = row.told
+            self._open.add(row.number)
         else:
             self._running.pop(row.trial, None)
+            self._open.discard(row.number)
 
 
 def create(

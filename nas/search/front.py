@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import compress
+from itertools import compress, islice
 from random import Random
 from typing import NamedTuple
 
@@ -72,8 +72,9 @@ class Front:
         """Whether the last look is good enough for what was begun since."""
         if self.outlook is None or len(history) <= self.told:
             return False
-        running = sum(seen.state == "running" for seen in history)
-        return SERVED * (len(history) - self.looked) < running
+        needed = SERVED * (len(history) - self.looked) + 1
+        running = (seen for seen in reversed(history) if seen.state == "running")  # thousands are not looked at in vain
+        return sum(1 for _ in islice(running, needed)) == needed
 
     def _again(self, history: Sequence[Observation]) -> Iterator[Record]:
         for seen in history[self.told :]:

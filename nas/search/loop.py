@@ -7,7 +7,7 @@ again ends where an uninterrupted one would (with one worker).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
@@ -56,6 +56,10 @@ class Store(Protocol):
     @property
     def driver(self) -> str:
         """The name of this driver where others search beside it; empty while it is alone."""
+
+    @property
+    def keys(self) -> Set[str]:
+        """The networks of the trials that were last read."""
 
     def trials(self) -> list[Trial]: ...
     def observations(self, trials, curves) -> list[samplers.Observation]: ...
@@ -199,7 +203,7 @@ class Search:
     def _proposed(self, known: list[Trial]) -> Proposed | None:
         curves = {number: _accuracies(rows) for number, rows in self.active.items()}
         history = self.study.observations(known, curves)
-        return self.proposer.next(len(known), history, {trial.key for trial in known}, driver=self.study.driver)
+        return self.proposer.next(len(known), history, self.study.keys, driver=self.study.driver)
 
     def _done(self, known: list[Trial]) -> str:
         failed = sum(trial.state == "failed" for trial in known)

@@ -20,6 +20,7 @@ import numpy as np
 
 from nas import pareto
 from nas.cost import Cost
+from nas.ended import Ended
 from nas.pareto import Objective
 from nas.recipe import StoppingSettings
 from nas.trial import Trial
@@ -39,15 +40,13 @@ class Rung:
 
     def __init__(self, epochs: int, objectives: tuple[str, ...]):
         self.epochs, self.objectives = epochs, objectives
-        self.looked: set[int] = set()  # trials that ended
+        self.ended = Ended()
         self.numbers = np.zeros(0, int)  # of those that had got here
         self.rows = table([], objectives)
 
     def others(self, trials: Sequence[Trial], active: Collection[int]) -> np.ndarray:
         """The `table` of all trials that ended and had got here, but for `active` ones."""
-        new = [trial for trial in trials if trial.state != "running" and trial.number not in self.looked]
-        self.looked.update(trial.number for trial in new)
-        if there := [trial for trial in new if len(trial.curve) >= self.epochs]:
+        if there := [trial for trial in self.ended.new(trials) if len(trial.curve) >= self.epochs]:
             rows = table([Reached(trial.cost, trial.curve[self.epochs - 1]) for trial in there], self.objectives)
             self.rows = np.concatenate([self.rows, rows])
             self.numbers = np.append(self.numbers, [trial.number for trial in there])

@@ -35,6 +35,7 @@ class Memory:
     def __init__(self, recipe: Recipe):
         self.recipe, self.attributes = recipe, {}
         self.known: list[Trial] = []
+        self.keys: set[str] = set()
 
     def trials(self) -> list[Trial]:
         """All trials by number."""
@@ -53,6 +54,7 @@ class Memory:
         told = {name: attributes[name] for name in ("genotype", "memo", "dropped", "sampler", "summary")}
         trial = Trial(len(self.known), "running", candidate.record, key=candidate.key, cost=candidate.cost, **told)
         self.known.append(trial)
+        self.keys.add(trial.key)
         return trial
 
     def orphans(self, active: Collection[int]) -> list[Trial]:

@@ -235,14 +235,14 @@ def played(options: argparse.Namespace) -> None:
 
 
 def sleepers(options: argparse.Namespace) -> None:
-    """200 trainings at once that sleep."""
-    found = played_by(options, partial(Sleepers, seconds=options.seconds))
+    """200 trainings at once that sleep, none of which is stopped early."""
+    found = played_by(options, partial(Sleepers, seconds=options.seconds), rungs=())
     used(found, options.workers or PLAYED, options.seconds)
 
 
-def played_by(options: argparse.Namespace, engine_of: Callable) -> list[Trial]:
+def played_by(options: argparse.Namespace, engine_of: Callable, rungs: tuple[int, ...] = RUNGS) -> list[Trial]:
     """The trials of a search on an engine of this process."""
-    with made(options.sampler, options.trials) as (opened, found, reporter):
+    with made(options.sampler, options.trials, rungs) as (opened, found, reporter):
         engine = engine_of(Surrogate(found, 0, epochs=EPOCHS), options.workers or PLAYED)
         watched = Watched(engine, opened, every=options.every, slow=options.slow)
         run = partial(loop.run, opened, found, watched, reporter, trials=options.trials)
