@@ -31,6 +31,7 @@ def _killed_again_and_again(one, longest):
     assert one.leaves_nobody()
 
 
+@pytest.mark.timeout(600 + 150 * MOMENTS)
 @pytest.mark.parametrize(
     ("arguments", "longest"),
     [((), 7.0), (("--workers", "2"), 9.0), ((*RAY, "--workers", "1"), 16.0), ((*RAY, "--workers", "2"), 16.0)],
