@@ -28,7 +28,7 @@ def driving(folder: Path, *, shared: bool = False):
         problem = f"another nas command drives this study{who and f': {who}'}"
         raise NasError(problem, where=str(folder), fix="wait for it, or stop it") from None
     except OSError as error:
-        fix = "make it writable, or copy it to where you may write: nas study copy"
+        fix = f"make it writable, or copy it to where you may write: nas study copy {folder} NEW"
         raise NasError(f"cannot be written: {error.strerror}", where=str(folder), fix=fix) from None
     with held, nullcontext() if shared else locks.noted(folder / NOTE):
         yield

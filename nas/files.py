@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nas.errors import NasError
+
+
+class NotWritten(NasError):
+    """A file could not be written."""
 
 
 @contextmanager
@@ -27,7 +32,7 @@ def tidied(folder: Path, lock: str) -> Iterator[None]:
 def write(path: Path, data: bytes) -> None:
     """Replace the file at `path` by `data` in one step: a reader or a crash sees the old or the new file.
 
-    Raises NasError when the folder is full, read-only or gone; the old file is then still there.
+    Raises NotWritten when the folder is full, read-only or gone; the old file is then still there.
     """
     part = path.with_name(f".{path.name}.part")
     try:
@@ -41,11 +46,13 @@ def write(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         fix = "free some space there, or choose a folder that can be written to"
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            fix = "choose a folder that can be written to"
         if not path.parent.is_dir():
             fix = f"make the folder {path.parent} first"
         elif path.is_dir():
             fix = "it is a folder: name a file in it"
-        raise NasError(f"cannot be written ({error.strerror})", where=str(path), fix=fix) from error
+        raise NotWritten(f"cannot be written ({error.strerror})", where=str(path), fix=fix) from error
 
 
 def _sync(folder: Path) -> None:

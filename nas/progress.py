@@ -21,7 +21,7 @@ from nas.ended import Ended
 from nas.trial import Trial
 from nas.units import brief
 
-ROWS, TRAINING = 8, 8  # of the front, and trials in training, in the live picture
+ROWS, TRAINING = 8, 8  # of the front, and trials in training, in the live picture at most
 EARLY = 0.05  # share of a trial's steps before which its pace says nothing
 BETWEEN_PICTURES = 0.25  # seconds
 SHARE = 0.05  # of the driver's time that pictures may take: of 200 workers there is news every few milliseconds
@@ -121,7 +121,7 @@ class SearchReporter:
         parts = [
             self._place(trial),
             self._describe(trial) if self.live else "",
-            f"{dropped} proposals dropped before it" if dropped else "",
+            f"{count(dropped, 'proposal')} dropped before it" if dropped else "",
             _slow_data(trial),
             self._left(),
         ]
@@ -152,15 +152,19 @@ class SearchReporter:
 
     def _picture(self) -> Group:
         parts = [Text(f"{self.name}: {self._ended()} of {self.trials} trials, {self._left()}", style="bold")]
-        for one in islice(self.running.values(), TRAINING):
+        best = self._front()
+        beside = 4 + min(len(best), ROWS)  # lines that are not of trials in training, each of which takes two
+        drawn = max(1, min(TRAINING, (self.console.height - beside) // 2))
+        for one in islice(self.running.values(), drawn):
             last = f", accuracy {one.rows[-1]['val_accuracy']:.3f}" if one.rows else ""
-            parts.append(Text(f"trial {one.trial.number}: {self._describe(one.trial)}"))
+            described = f"trial {one.trial.number}: {self._describe(one.trial)}"
+            parts.append(Text(described, no_wrap=True, overflow="ellipsis"))
             bar = "━" * round(30 * one.share) + "╌" * (30 - round(30 * one.share))
             epoch = min(self.epochs, len(one.rows) + 1)
             parts.append(Text(f"  {bar} epoch {epoch} of {self.epochs}{last}"))
-        if len(self.running) > TRAINING:
-            parts.append(Text(f"and {len(self.running) - TRAINING} more in training"))
-        if best := self._front():
+        if len(self.running) > drawn:
+            parts.append(Text(f"and {len(self.running) - drawn} more in training"))
+        if best:
             parts.append(front_table(best, title=f"front so far ({len(best)})", rows=ROWS))
         return Group(*parts)
 

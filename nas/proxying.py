@@ -38,9 +38,10 @@ def serve(target: str, host: str, port: int, *, console: Console) -> None:
     _check_free(host, port)
     call = f"optuna.storages.GrpcStorageProxy(host='{host}', port={port})"
     url, name, more = _database(study)
-    say(console, f"{study.folder}: {call} has its Optuna study '{name}', until Ctrl-C")
+    others = ", and all others of that database" if study.shared else ""
+    say(console, f"{study.folder}: {call} has its Optuna study '{name}'{others}, until Ctrl-C")
     if host not in LOCAL:
-        say(console, "whoever reaches this port can read and change the study: it asks for no password")
+        say(console, "whoever reaches this port can read and change what it serves: it asks for no password")
     try:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = optuna.storages.RDBStorage(url, engine_kwargs=more)

@@ -65,7 +65,7 @@ def search(
                     known, over = starts(space, wanted.start_from, wanted.limits)
                     if wanted.start_from:
                         _tell_starts(known, over, console)
-                leaving.enter_context(means.reached())
+                leaving.enter_context(means.reached(console))
                 source = _source(wanted, space, means, engine, table, console)
                 if study is None:
                     told = costing.keep(space, asked.folder, quiet=means.undisturbed) if wanted.timed else ""

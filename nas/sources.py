@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas import session, table
-from nas.console import count
+from nas.console import count, say
 from nas.engines.engine import Engine
 from nas.engines.guard import Guard
+from nas.errors import NasError
 from nas.recipe import Recipe
 from nas.space import Space
 from nas.study import Study
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from nas.data.pack import Pack
     from nas.preparation import Preparation
 
@@ -50,13 +53,14 @@ class Means:
         return self.workers in (None, 1) and self.cluster is None
 
     @contextmanager
-    def reached(self) -> Iterator[None]:
+    def reached(self, console: Console) -> Iterator[None]:
         """Within it, the cluster, if there is one, is at hand."""
         if self.cluster is None:
             yield
             return
-        from nas.cluster.connecting import connected
+        from nas.cluster.connecting import asked, connected
 
+        say(console, f"Ray: {asked(self.cluster.address) or 'starting on this machine'} ...")
         with connected(self.cluster.address):
             yield
 
@@ -152,6 +156,9 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
     room = nodes.require(there, cpus=part.cpus, gpus=part.gpus, places=means.workers or 1)
     nodes.check(there)
     rungs, storage = settings.stopping.rungs, settings.cluster.storage
+    if storage and not Path(storage).is_dir():
+        problem = f"cluster.storage: '{storage}' is no folder that this machine sees"
+        raise NasError(problem, where=str(study.folder), fix="make it, or leave it empty")
     folder = Path(storage) / study.name if storage else study.folder / "checkpoints"
     threads = _threads(part.cpus)
     local = not (means.cluster.address or os.environ.get("RAY_ADDRESS"))
@@ -167,6 +174,7 @@ def _on_ray(study: Study, settings: Recipe, pack: Pack, means: Means) -> tuple[E
         driver=mine(),
         prepare=delivery.open,
     )
-    where = f"Ray at {ray.get_runtime_context().gcs_address}" if means.cluster.address else "Ray"
+    where = "Ray" if local else f"Ray at {ray.get_runtime_context().gcs_address}"
     words = f"{count(min(room, means.workers or room), 'worker')} on {nodes.in_words(there)}"
-    return OnRay(assignment, part, workers=means.workers), f"{where}: {words}, {part}, {count(threads, 'thread')} each"
+    each = f"each trial with {part} and {count(threads, 'thread')}"
+    return OnRay(assignment, part, workers=means.workers), f"{where}: {words}, {each}"

@@ -11,7 +11,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -28,6 +28,7 @@ from nas.console import count
 from nas.data import mixup
 from nas.data_settings import ClipSettings
 from nas.errors import NasError
+from nas.files import NotWritten
 from nas.group import ALONE, Group, unsynchronised
 from nas.loss import loss
 from nas.optimiser import optimiser, rate
@@ -89,10 +90,10 @@ def fit(
     augmented clips, while the weights move), val_loss, val_accuracy (by the metric of the data set), val_top5 (from 5
     classes on), seconds and wait (seconds of them spent waiting for data). `on_epoch` gets the result so far, whose
     curve ends with the epoch, before the epoch's checkpoint is written, and ends the training there by answering False;
-    `on_step` gets (steps done, steps in all). With a `checkpoint` path, the run is saved there after each epoch, or the
-    epochs `saved_after`, and goes on from there when the file exists. The processes of a `group` train together:
-    batches are shared out, and all get the same result. While `on_epoch` is called and afterwards, the network has the
-    averaged weights where `settings.ema` asks for them.
+    `on_step` gets (steps done, steps in all). With a `checkpoint` path, the run is saved there after each epoch (or
+    after the epochs `saved_after`, where that can be done), and goes on from there when the file exists. The processes
+    of a `group` train together: batches are shared out, and all get the same result. While `on_epoch` is called and
+    afterwards, the network has the averaged weights where `settings.ema` asks for them.
 
     Raises Diverged, OutOfMemory, and NasError for a checkpoint of another run or impossible settings.
     """
@@ -164,8 +165,7 @@ class _Training:
                     self.waiting.add(waiting)
                     self.curve.append({"epoch": epoch, **trained, **tested, **times})
                     goes_on = on_epoch(self._result({}))
-                if self.saved_after is None or epoch in self.saved_after:
-                    self._save()
+                self._keep(epoch)
                 if goes_on is False:
                     break
             if self.average:
@@ -267,6 +267,13 @@ class _Training:
             self.average.resumed(self.steps * len(progress.curve))
         self.scaler.load_state_dict(progress.scaler)
         return list(progress.curve)
+
+    def _keep(self, epoch: int) -> None:
+        if self.saved_after is None:
+            self._save()
+        elif epoch in self.saved_after:
+            with suppress(NotWritten):  # it would have spared time only if the training were lost
+                self._save()
 
     def _save(self) -> None:
         if self.checkpoint and self.group.is_first:

@@ -54,9 +54,9 @@ def shown(reporter, width=80):
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
-def reporter_of(width=80, terminal=False, workers=1, trials=6):
+def reporter_of(width=80, height=40, terminal=False, workers=1, trials=6):
     out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=terminal, color_system=None)
+    console = Console(file=out, width=width, height=height, force_terminal=terminal, color_system=None)
     reporter = SearchReporter(console, "studies/tiny", OBJECTIVES, trials, EPOCHS)
     reporter.workers = workers
     return reporter, out
@@ -114,17 +114,17 @@ def test_the_picture_ends_with_the_front(found, clock):
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_of_many_that_train_a_few_are_drawn(found, clock):
-    reporter, _ = reporter_of(workers=200)
+@pytest.mark.parametrize(("height", "rows"), [(60, 8), (24, 8), (18, 6), (12, 3)])
+def test_of_many_that_train_as_many_are_drawn_as_fit(found, clock, height, rows):
+    reporter, _ = reporter_of(workers=200, height=height)
     known = [ended(trial(found, 0), 0.1, 0.2, 0.3, 0.4)] + [trial(found, number) for number in range(1, 201)]
     for one in known[1:]:
         reporter.started(one, known)
     lines = shown(reporter)
-    assert [line.split(":")[0] for line in lines if line.startswith("trial ") and ":" in line] == [
-        f"trial {number}" for number in range(1, 9)
-    ]
-    assert "and 192 more in training" in lines and any(line.startswith("front so far (1)") for line in lines)
-    assert len(lines) < 40
+    drawn = [line.split(":")[0] for line in lines if line.startswith("trial ") and ":" in line]
+    assert drawn == [f"trial {number}" for number in range(1, rows + 1)]
+    assert f"and {200 - rows} more in training" in lines and any(line.startswith("front so far (1)") for line in lines)
+    assert len(lines) <= height
 
 
 def test_the_front_is_that_of_all_trials_as_they_end(found):

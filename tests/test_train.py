@@ -336,6 +336,13 @@ def test_a_cpu_checkpoint_resumes_on_a_gpu(tmp_path: Path):
     assert len(train(checkpoint=path, device="cuda").curve) == 3
 
 
+def test_where_it_cannot_be_saved_a_full_training_ends_and_a_proxy_goes_on(tmp_path: Path):
+    nowhere = tmp_path / "gone" / "run.safetensors"
+    with pytest.raises(NasError, match="run.safetensors: cannot be written"):
+        train(checkpoint=nowhere)
+    assert untimed(train(checkpoint=nowhere, saved_after=(1, 2)).curve) == untimed(train().curve)
+
+
 def test_a_checkpoint_is_saved_after_the_epochs_that_are_asked_for(tmp_path: Path):
     path, there = tmp_path / "run.safetensors", []
 

@@ -47,9 +47,9 @@ def connected(address: str = "", *, cpus: int | None = None, gpus: int | None = 
     installed, nobody answers there, what answers is no Ray or another version, or this machine is no node of it.
     """
     ray = imported()
-    asked = address or os.environ.get("RAY_ADDRESS", "")
     mode = os.environ.get(MODE)
-    found = reached(asked) if asked and asked != "local" else ""
+    named = asked(address)
+    found = reached(named) if named else ""
     before = signal.getsignal(signal.SIGTERM)
     with nullcontext() if found else reaped():
         try:
@@ -61,6 +61,12 @@ def connected(address: str = "", *, cpus: int | None = None, gpus: int | None = 
             ray.shutdown()
             _heard_again(before)
             _ask_as_before(mode)
+
+
+def asked(address: str) -> str:
+    """The address that counts, or nothing where a cluster of this machine is to be started."""
+    named = address or os.environ.get("RAY_ADDRESS", "")
+    return "" if named == "local" else named
 
 
 def imported():

@@ -92,6 +92,11 @@ def beside():
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
+def amount(number: float, noun: str) -> str:
+    """A number of things that may be parts of one: '0.5 CPUs', '1 GPU'."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
 def in_words(nodes: Sequence[Node]) -> str:
     """Their number and what they have: '2 nodes with 16 CPUs and 2 GPUs'."""
     cpus, gpus = (round(sum(column)) for column in ([node.cpus for node in nodes], [node.gpus for node in nodes]))
@@ -107,7 +112,7 @@ def require(nodes: Sequence[Node], *, cpus: float = 1, gpus: float = 0, places: 
     held = sum(node.places(cpus, gpus) for node in nodes)
     if held >= max(places, 1):
         return held
-    need = " and ".join(f"{number:g} {name}" for number, name in ((cpus, "CPUs"), (gpus, "GPUs")) if number)
+    need = " and ".join(amount(number, name) for number, name in ((cpus, "CPU"), (gpus, "GPU")) if number)
     has = ", ".join(map(str, nodes[:SHOWN])) + (f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else "")
     where, fix = f"--cpus-per-{what} {cpus:g}", "ask for less, or add a node"
     if gpus and not any(node.gpus for node in nodes):

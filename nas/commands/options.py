@@ -16,6 +16,18 @@ def _import(files: list[str] | None) -> list[str] | None:
     return files
 
 
+def _named(address: str | None) -> str | None:
+    if address is not None and not address.strip():
+        raise typer.BadParameter("is empty: write HOST:PORT or auto, or leave it away")
+    return address
+
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        callback=_named, help="HOST:PORT of the Ray cluster, or auto on a node of it; default: one of this machine."
+    ),
+]
 Imports = Annotated[
     list[str] | None,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nas.commands.options import Device, Imports
+from nas.commands.options import Address, Device, Imports
 from nas.console import console
 
 
@@ -41,9 +41,7 @@ def retrain(
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="ray: by --workers processes on a cluster, or on this machine.")
     ] = "local",
-    address: Annotated[
-        str | None, typer.Option(help="Of a Ray cluster, HOST:PORT, or auto on a node of it; default: this machine.")
-    ] = None,
+    address: Address = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="With --engine ray: processes that share each batch, one per GPU.")
     ] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nas.commands.options import Device, Imports, Storage, Workers
+from nas.commands.options import Address, Device, Imports, Storage, Workers
 from nas.console import console, say
 
 if TYPE_CHECKING:
@@ -85,11 +85,9 @@ def search(
     ] = None,
     engine: Annotated[
         Literal["train", "table", "ray"],
-        typer.Option(help="train here, or on a Ray cluster, or replay a table of trainings."),
+        typer.Option(help="train here, replay a table of trainings, or train on a Ray cluster."),
     ] = "train",
-    address: Annotated[
-        str | None, typer.Option(help="HOST:PORT of the Ray cluster, or auto; default: one of this machine.")
-    ] = None,
+    address: Address = None,
     cpus: Annotated[float | None, typer.Option("--cpus-per-trial", min=0.01, help="CPUs that a trial takes.")] = None,
     gpus: Annotated[
         float | None, typer.Option("--gpus-per-trial", min=0, help="GPUs that a trial takes, such as 0.5.")

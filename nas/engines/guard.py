@@ -40,7 +40,7 @@ class Guard:
         def step(done: int, total: int) -> None:
             if self.exceeded():
                 held, most = _held(), self.memory
-                raise TooMuch(f"took {held:.1f} GiB of memory, more than the {most:g} of guard.memory in the recipe")
+                raise TooMuch(f"took {held:.2f} GiB of memory, more than the {most:g} of guard.memory in the recipe")
             on_step(done, total)
 
         return step

@@ -40,7 +40,7 @@ class Share:
 
     def __str__(self) -> str:
         told = [(self.cpus, "CPU"), *([(self.gpus, "GPU")] if self.gpus else [])]
-        return " and ".join(f"{number:g} {noun}{'' if number == 1 else 's'}" for number, noun in told)
+        return " and ".join(nodes.amount(number, noun) for number, noun in told)
 
 
 class OnRay:
@@ -53,7 +53,7 @@ class OnRay:
         """Train until the driver has no more; a KeyboardInterrupt passes, and so does what the driver raises."""
         from ray import tune
 
-        from nas.engines.tune_desk import Desk, Proposals, Rungs, Watch
+        from nas.engines.tune_desk import Desk, Over, Proposals, Rungs, Watch
 
         desk = Desk(driver, _Room(self.share, self.workers), _kill, self._forget, self.assignment.guard)
         with tempfile.TemporaryDirectory() as folder, _quiet(), _made(self.assignment.checkpoints):
@@ -70,12 +70,11 @@ class OnRay:
             )
             try:
                 tuner.fit()
-            except Exception:
+            except Exception as error:
                 if desk.error:
                     raise desk.error from desk.error.__cause__
-                raise
-        if desk.error:
-            raise desk.error
+                if not isinstance(error, Over):
+                    raise
 
     def _forget(self, job: Job) -> None:
         if self.assignment.checkpoints:
@@ -138,7 +137,8 @@ def _kill(worker: dict[str, Any]) -> None:
 
 
 def _sigkill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+        os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -31,6 +31,10 @@ KEPT = ("trial_id", "done", "training_iteration", "kind")  # of a report; withou
 OVERDUE = "overdue"  # how a training ended that took too long
 
 
+class Over(Exception):
+    """All is done: by its own way out Tune would first write down all that it knows of thousands of trials."""
+
+
 @dataclass
 class Training:
     """A job as Tune has it: how many of its epochs the driver knows, its latest outcome, and where it runs."""
@@ -172,11 +176,13 @@ class Proposals(Searcher):
         super().__init__()
         self.desk = desk
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next job, None for a while, or the end: when nothing is in training, nothing can come back either."""
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        """The next job, or None for a while; raises Over: when nothing is in training, nothing can come back either."""
         if job := self.desk.give(trial_id):
             return asdict(job)
-        return Searcher.FINISHED if self.desk.idle and not self.desk.trainings else None
+        if self.desk.idle and not self.desk.trainings:
+            raise Over
+        return None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A trial came to its end, was stopped, or lost its worker."""

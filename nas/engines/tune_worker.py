@@ -106,12 +106,26 @@ def _settle(assignment: Assignment) -> None:
         check_same(assignment.driver)
     for file in assignment.imports:
         user_blocks.load(file)
+    if assignment.device == "cuda":
+        _check_gpu()
     if assignment.prepare:
         assignment.prepare()
     if assignment.threads:
         import torch
 
         torch.set_num_threads(assignment.threads)
+
+
+def _check_gpu() -> None:
+    """Raise NasError where the node has a GPU for Ray and none for torch."""
+    import torch
+
+    from nas.cluster.nodes import here
+
+    if not torch.cuda.is_available():
+        problem = f"Ray has a GPU there, and torch {torch.__version__} sees none"
+        fix = "install a torch with CUDA there, start the node without --num-gpus, or give --gpus-per-trial 0"
+        raise NasError(problem, where=f"node {here()}", fix=fix)
 
 
 def _node() -> str:

@@ -117,6 +117,7 @@ class Search:
         self.began: dict[int, float] = {}  # when their trainings started
         self.stopped: set[int] = set()
         self.deaths: Counter[int] = Counter()  # workers that each trial lost in this run
+        self.missed: set[int] = set()  # trials some worker of which did not begin, which is told once
         self.rungs = {epochs: rungs.Rung(epochs, recipe.objectives) for epochs in recipe.stopping.rungs}
         self.failures = 0  # in a row, in this run
         self.why = ""
@@ -183,6 +184,9 @@ class Search:
         if not begun:
             self.active.pop(number)
             self.study.release(number)
+            if number not in self.missed:
+                self.missed.add(number)
+                self.reporter.died(number, reason)
             return
         self.deaths[number] += 1
         if self.deaths[number] == MAX_DEATHS:
@@ -208,7 +212,8 @@ class Search:
     def _done(self, known: list[Trial]) -> str:
         failed = sum(trial.state == "failed" for trial in known)
         elsewhere = sum(trial.state == "running" and trial.number not in self.active for trial in known)
-        told = [f", {failed} of them failed" if failed else "", f", {elsewhere} still elsewhere" if elsewhere else ""]
+        more = f", {elsewhere} in training elsewhere (should that end, the same command takes over)"
+        told = [f", {failed} of them failed" if failed else "", more if elsewhere else ""]
         return f"all {self.wanted} trials are {'begun' if elsewhere else 'done'}{''.join(told)}"
 
     def _again(self, trial: Trial) -> Job | None:

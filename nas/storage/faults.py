@@ -12,6 +12,8 @@ from nas.errors import NasError
 GONE = ("08", "57P01", "57P02", "57P03", "57P05", "53300", "25P03")
 CONFLICT = ("40001", "40P01")  # serialisation, deadlock: nothing was written, the same works a moment later
 FORBIDDEN = ("25006", "42501")  # a read-only transaction; a privilege that is missing
+FULL = ("53100",)
+ROOM = "free some space there; what ended is kept, and the same command goes on"
 MYSQL_GONE, MYSQL_CONFLICT, MYSQL_FORBIDDEN = (1040, 1053, 2002, 2003, 2006, 2013), (1205, 1213), (1142, 1290, 1792)
 ACCESS = "give it in NAS_STORAGE_PASSWORD, PGPASSWORD or ~/.pgpass"
 REASONS = (
@@ -47,6 +49,8 @@ def told(error: DBAPIError, where: str) -> NasError | None:
         return unreachable(error, where)
     if _sqlite(error) and "readonly" in str(error.orig):
         return NasError("the database cannot be written to", where=where, fix="make the file and its folder writable")
+    if (_sqlite(error) and "disk is full" in str(error.orig)) or (_state(error) or "").startswith(FULL):
+        return NasError(f"the disk is full ({cause(error)})", where=where, fix=ROOM)
     if (_state(error) or "").startswith(FORBIDDEN) or (not _sqlite(error) and _number(error) in MYSQL_FORBIDDEN):
         fix = "name a user who may write there, or have it granted: GRANT ALL ON ALL TABLES IN SCHEMA public TO USER"
         return NasError(f"this user may not do that there ({cause(error)})", where=where, fix=fix)

@@ -17,6 +17,6 @@ def test_memory_is_looked_at_before_a_step_is_told():
     steps = []
     Guard(memory=1000).watching(lambda done, total: steps.append((done, total)))(1, 2)
     assert steps == [(1, 2)]
-    with pytest.raises(TooMuch, match=r"^took \d+\.\d GiB of memory, more than the 0.001 of guard.memory"):
+    with pytest.raises(TooMuch, match=r"^took \d+\.\d\d GiB of memory, more than the 0.001 of guard.memory"):
         Guard(memory=0.001).watching(lambda done, total: steps.append(done))(2, 2)
     assert steps == [(1, 2)]

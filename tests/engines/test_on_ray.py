@@ -25,8 +25,8 @@ def cluster():
         yield
 
 
-def engine(evaluate, share=Share(), workers=None, **more):  # noqa: B008  (frozen)
-    return OnRay(Assignment(evaluate, device="cpu", threads=1, **more), share, workers=workers)
+def engine(evaluate, share=Share(), workers=None, device="cpu", **more):  # noqa: B008  (frozen)
+    return OnRay(Assignment(evaluate, device=device, threads=1, **more), share, workers=workers)
 
 
 class TestOnRay(EngineCase):
@@ -167,6 +167,16 @@ def test_a_node_that_cannot_train_ends_the_search_and_fails_no_trial():
     with pytest.raises(NasError, match="^node b: does not see the pack$"):
         engine(train, prepare=missing).run(driver)
     assert not driver.reasons and not driver.deaths and driver.running == {0}
+
+
+def test_a_gpu_that_torch_does_not_see_ends_the_search_and_fails_no_trial():
+    """As where `ray start --num-gpus 1` was said on a machine without one; the workers of this cluster see none."""
+    driver = Told([1])
+    with pytest.raises(
+        NasError, match=r"^node \S+: Ray has a GPU there, and torch \S+ sees none; install a torch with "
+    ):
+        engine(train, Share(cpus=0.1, gpus=0.25), device="cuda").run(driver)
+    assert not driver.reasons and not driver.deaths
 
 
 def test_of_a_lost_node_and_of_memory_ray_s_words_are_told_in_a_line():

@@ -186,7 +186,7 @@ def test_a_search_goes_on_after_a_trial_that_was_taken_from_it(opened, elsewhere
 
     reporter = SearchReporter(Console(file=StringIO()), "study", ("accuracy", "mparams"), 3, drivers.EPOCHS)
     why = loop.run(elsewhere, drivers.space_of(opened), Here(fails), reporter, trials=3)
-    assert why == "all 3 trials are begun, 1 still elsewhere"
+    assert why == "all 3 trials are begun, 1 in training elsewhere (should that end, the same command takes over)"
     assert [trial.state for trial in opened.trials()] == ["running", "complete", "complete"]
     assert "trial 0 of 3: another driver has it by now; it is trained again" in reporter.console.file.getvalue()
 
@@ -215,7 +215,7 @@ def test_several_processes_train_each_network_once(opened, postgres):
     assert sorted(int(number) for number, _ in ended) == list(range(15)) and len({key for _, key in ended}) == 15
     assert all(any(line.startswith("ended") for line in out.splitlines()) for out, _ in lines)
     last = [out.splitlines()[-1] for out, _ in lines]
-    assert all(line == "all 15 trials are done" or "still elsewhere" in line for line in last)
+    assert all(line == "all 15 trials are done" or "in training elsewhere" in line for line in last)
     assert {trial.state for trial in opened.trials()} == {"complete"}
 
 
@@ -240,7 +240,10 @@ def test_a_driver_that_was_suspended_drops_its_result(opened, postgres):
 
 def test_a_search_beside_another_says_what_is_still_elsewhere(opened, elsewhere):
     drivers.add(elsewhere, 0)
-    assert drivers.search(opened, 3) == "all 3 trials are begun, 1 still elsewhere"
+    assert (
+        drivers.search(opened, 3)
+        == "all 3 trials are begun, 1 in training elsewhere (should that end, the same command takes over)"
+    )
     assert [trial.state for trial in opened.trials()] == ["running", "complete", "complete"]
 
 
