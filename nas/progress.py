@@ -153,7 +153,8 @@ class SearchReporter:
     def _picture(self) -> Group:
         parts = [Text(f"{self.name}: {self._ended()} of {self.trials} trials, {self._left()}", style="bold")]
         best = self._front()
-        beside = 4 + min(len(best), ROWS)  # lines that are not of trials in training, each of which takes two
+        table = front_table(best, title=f"front so far ({len(best)})", rows=ROWS) if best else ""
+        beside = 3 + len(self.console.render_lines(table))  # lines that are not of trials, each of which takes two
         drawn = max(1, min(TRAINING, (self.console.height - beside) // 2))
         for one in islice(self.running.values(), drawn):
             last = f", accuracy {one.rows[-1]['val_accuracy']:.3f}" if one.rows else ""
@@ -164,9 +165,7 @@ class SearchReporter:
             parts.append(Text(f"  {bar} epoch {epoch} of {self.epochs}{last}"))
         if len(self.running) > drawn:
             parts.append(Text(f"and {len(self.running) - drawn} more in training"))
-        if best:
-            parts.append(front_table(best, title=f"front so far ({len(best)})", rows=ROWS))
-        return Group(*parts)
+        return Group(*parts, table) if best else Group(*parts)
 
 
 class _Running:

@@ -114,7 +114,7 @@ def test_the_picture_ends_with_the_front(found, clock):
     assert all(len(line) <= 80 for line in lines)
 
 
-@pytest.mark.parametrize(("height", "rows"), [(60, 8), (24, 8), (18, 6), (12, 3)])
+@pytest.mark.parametrize(("height", "rows"), [(60, 8), (24, 8), (18, 5), (12, 2)])
 def test_of_many_that_train_as_many_are_drawn_as_fit(found, clock, height, rows):
     reporter, _ = reporter_of(workers=200, height=height)
     known = [ended(trial(found, 0), 0.1, 0.2, 0.3, 0.4)] + [trial(found, number) for number in range(1, 201)]
