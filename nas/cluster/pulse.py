@@ -34,7 +34,7 @@ def felt(head: str, own: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pulse = _Pulse([_Watched("its head", head, GONE), _Watched("the node of this machine", own, OWN)])
+    pulse = _Pulse(head, [_Watched("its head", head, GONE), _Watched("the node of this machine", own, OWN)])
     before = signal.signal(SIGNAL, pulse.interrupt)
     pulse.thread.start()
     try:
@@ -55,22 +55,20 @@ class _Watched:
     def __init__(self, name: str, address: str, patience: float):
         self.name, self.address, self.patience, self.felt = name, address, patience, time.monotonic()
 
-    def lost(self) -> NasError | None:
+    def lost(self) -> str:
         """That it is lost, where it has been silent for too long."""
         if not (why := _silent(self.address)):
             self.felt = time.monotonic()
         elif time.monotonic() - self.felt > self.patience:
-            problem = f"the cluster was lost: {self.name} does not answer any more ({why})"
-            fix = "what ended is kept, and the same command goes on, on this cluster or another"
-            return NasError(problem, where=f"Ray at {self.address}", fix=fix)
-        return None
+            return f"{self.name} does not answer any more ({why})"
+        return ""
 
 
 class _Pulse:
     """Asks until it is over, or somebody is gone."""
 
-    def __init__(self, watched: list[_Watched]):
-        self.watched, self.over = watched, threading.Event()
+    def __init__(self, head: str, watched: list[_Watched]):
+        self.head, self.watched, self.over = head, watched, threading.Event()
         self.lost: NasError | None = None
         self.thread = threading.Thread(target=self._ask, name="pulse", daemon=True)
 
@@ -81,8 +79,9 @@ class _Pulse:
 
     def _ask(self) -> None:
         while not self.over.wait(BEAT):
-            self.lost = next(filter(None, (one.lost() for one in self.watched)), None)
-            if self.lost:
+            if why := next(filter(None, (one.lost() for one in self.watched)), ""):
+                fix = "what ended is kept, and the same command goes on, on this cluster or another"
+                self.lost = NasError(f"the cluster was lost: {why}", where=f"Ray at {self.head}", fix=fix)
                 self._tell()
                 return
 
