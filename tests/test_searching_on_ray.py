@@ -49,7 +49,7 @@ def test_a_study_goes_on_from_one_machine_to_a_cluster_and_back(recipe, nas):
         (("--gpus-per-trial", "0.5"), 2, "--gpus-per-trial: goes with --engine ray"),
         (("--engine", "ray", "--device", "cpu"), 2, "cpu is not for --engine ray: give --gpus-per-trial 0"),
         (("--engine", "ray", "--gpus-per-trial", "1.5"), 2, "1.5 is neither a share of one GPU"),
-        (("--engine", "ray", "--address", ""), 2, "--address: is empty: write HOST:PORT or auto, or leave it away"),
+        (("--engine", "ray", "--address", ""), 2, "'--address': is empty: write HOST:PORT or auto, or"),
         (("--engine", "ray", "--address", "127.0.0.1:1"), 1, "--address 127.0.0.1:1: nobody answers there"),
         (("--engine", "ray", "--gpus-per-trial", "1"), 1, "no node has a GPU, and a trial needs 1"),
         (("--engine", "ray", "--cpus-per-trial", "1000"), 1, "no node is large enough for one trial"),
