@@ -50,8 +50,8 @@ class Proposer:
     def next(self, number: int, history: Sequence[Observation], seen: Set[str], *, driver: str = "") -> Proposed | None:
         """The candidate of trial `number`, or None when no unseen network is left.
 
-        Depends on the arguments alone, so a resumed study proposes what an uninterrupted one would have; drivers that
-        search side by side give their names, lest all propose the same.
+        With few trials running it depends on the arguments alone, so a resumed study of one worker proposes what an
+        uninterrupted one would have; drivers that search side by side give their names, lest all propose the same.
         """
         seed = seed_for(self.seed, "proposal", number, *([driver] if driver else []))
         dropped = Dropped()

@@ -1,7 +1,8 @@
 """What a sampler is: from the history and a seed to an endless stream of proposed records.
 
-A sampler has no state of its own: the same history and seed give the same stream, so a study that was killed
-goes on exactly as if it had not been. It never sees torch, budgets or duplicates; wrappers see to those.
+The same history and seed give the same stream, so a study of one worker that was killed goes on exactly as if it had
+not been; what a sampler keeps can spare it work, and decides nothing while few trials are running. It never sees torch,
+budgets or duplicates; wrappers see to those.
 """
 
 from __future__ import annotations
