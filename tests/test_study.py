@@ -138,6 +138,6 @@ def test_a_full_disk_is_no_damage(tmp_path, found, monkeypatch):
 
     monkeypatch.setattr(tables, "start", full)
     wanted = recipe.validate(Recipe, {"space": found.name})
-    with pytest.raises(NasError, match="study.db.new: the database cannot be used: database or disk is full$"):
+    with pytest.raises(NasError, match="study.db.new: the disk is full .database or disk is full.; free some"):
         study.create(tmp_path / "study", wanted, wanted, found, {"data": "none"})
     assert not study.exists(tmp_path / "study")

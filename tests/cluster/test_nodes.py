@@ -29,7 +29,7 @@ def test_places():
     [
         ({"gpus": 1}, "^--gpus-per-trial 1: no node has a GPU, and a trial needs 1; the cluster has a .4 CPUs.; add a"),
         ({"cpus": 8}, "^--cpus-per-trial 8: no node is large enough for one trial, which needs 8 CPUs; the cluster "),
-        ({"places": 5}, "^--workers 5: 4 of 5 trials have room, each of which needs 1 CPUs; the cluster has a .4 CPUs"),
+        ({"places": 5}, "^--workers 5: 4 of 5 trials have room, each of which needs 1 CPU; the cluster has a .4 CPUs"),
     ],
 )
 def test_what_has_no_room(asked, words):

@@ -103,7 +103,7 @@ def test_a_worker_is_killed_the_program_interrupted_and_killed_and_the_result_is
     ("arguments", "told"),
     [
         (("--batch", "7"), "nas: 2 processes cannot share batches of 7 equally; make batch a multiple of 2, and no "),
-        (("--workers", "3"), "nas: --workers 3: 2 of 3 workers have room, each of which needs 1 CPUs; the cluster has"),
+        (("--workers", "3"), "nas: --workers 3: 2 of 3 workers have room, each of which needs 1 CPU; the cluster has"),
         (("--device", "cuda"), "nas: --device cuda: no node has a GPU, and a worker needs 1; the cluster has "),
     ],
 )
