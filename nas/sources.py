@@ -58,8 +58,9 @@ class Means:
         if self.cluster is None:
             yield
             return
-        from nas.cluster.connecting import asked, connected
+        from nas.cluster.connecting import asked, connected, imported
 
+        imported()  # where it is not installed, nothing starts
         say(console, f"Ray: {asked(self.cluster.address) or 'starting on this machine'} ...")
         with connected(self.cluster.address):
             yield
